@@ -1,0 +1,49 @@
+//! Who is on a call: phone numbers and SIP addresses.
+
+/// A phone number in E.164 form from what a provider wrote, and whether we had to add to it.
+///
+/// Spaces, dots, hyphens and parentheses are left out. Digits without `+` are international where
+/// there are 11 to 15 of them and the first is not 0; anything shorter is a short code or a local
+/// number and stays as it was.
+pub fn e164(raw: &str) -> Option<(String, Derivation)> {
+    let international = raw.trim().strip_prefix('+');
+    let digits: String =
+        international.unwrap_or(raw).chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+    let (shortest, derivation) =
+        if international.is_some() { (7, Derivation::AsWritten) } else { (11, Derivation::Completed) };
+    let plausible = (shortest..=15).contains(&digits.len())
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && !digits.starts_with('0');
+    plausible.then(|| (format!("+{digits}"), derivation))
+}
+
+/// How a number came to its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Derivation {
+    /// The provider wrote the international form.
+    AsWritten,
+    /// The `+` is ours.
+    Completed,
+}
+
+/// Whether a party is a SIP address.
+pub fn is_sip(raw: &str) -> bool {
+    let scheme = |name: &str| raw.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    scheme("sip:") || scheme("sips:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_e164_only_where_that_is_certain() {
+        let number = |raw| e164(raw);
+        assert_eq!(number("+254700000001"), Some(("+254700000001".into(), Derivation::AsWritten)));
+        assert_eq!(number("+1 (415) 555-0100"), Some(("+14155550100".into(), Derivation::AsWritten)));
+        assert_eq!(number("919876543210"), Some(("+919876543210".into(), Derivation::Completed)));
+        for local in ["", "+", "0919876543210", "12345", "9876543210", "anonymous", "+91x", "+0123456789", "١٢٣٤٥٦٧٨٩٠١"] {
+            assert_eq!(number(local), None, "{local}");
+        }
+    }
+}

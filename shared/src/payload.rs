@@ -1,0 +1,292 @@
+//! A verified body as fields to take out one by one.
+//!
+//! Normalizing takes each documented field by name and type. What is left at the end was not
+//! documented and goes to the record's `extensions`; so does a field whose value is not of the
+//! documented type, with a warning. Nothing a provider sends is dropped.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::record::{Record, field};
+use crate::timestamp::{self, Timestamp};
+
+/// The fields of one object of a payload that have not been taken yet.
+#[derive(Debug)]
+pub(crate) struct Payload<'a> {
+    fields: Vec<(Cow<'a, str>, Raw<'a>)>,
+    /// What stands before a field's name where it is told to a person: `data.`.
+    prefix: &'static str,
+}
+
+/// A field's value as it was sent.
+#[derive(Clone, Debug)]
+enum Raw<'a> {
+    /// JSON, checked to be well-formed and not read any further: a number too large for any type or
+    /// nesting too deep for the stack is no reason to lose the fields beside it.
+    Json(&'a RawValue),
+    /// The text of a form field.
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Payload<'a> {
+    /// Reads a JSON object. Of a key that stands there twice, the last counts, as in most readers.
+    pub(crate) fn from_json(body: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let Fields(fields) = serde_json::from_slice(body)?;
+        Ok(Self { fields, prefix: "" })
+    }
+
+    /// Reads `application/x-www-form-urlencoded`; `None` if it decodes to something else than UTF-8.
+    ///
+    /// A broken escape stands for itself, as in browsers. Of a repeated name, the last counts.
+    pub(crate) fn from_form(body: &'a [u8]) -> Option<Self> {
+        let body = std::str::from_utf8(body).ok()?;
+        let pairs = body.split('&').filter(|pair| !pair.is_empty());
+        let fields = pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((form_text(name)?, Raw::Text(form_text(value)?)))
+        });
+        Some(Self { fields: fields.collect::<Option<_>>()?, prefix: "" })
+    }
+
+    /// The object under a name; an empty one if there is none.
+    pub(crate) fn object(&mut self, name: &'static str, prefix: &'static str, record: &mut Record) -> Self {
+        let fields = self.read(name, record, "an object", |raw| match raw {
+            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
+            Raw::Text(_) => None,
+        });
+        Self { fields: fields.map_or_else(Vec::new, |Fields(fields)| fields), prefix }
+    }
+
+    /// A text. Empty text is as good as none.
+    pub(crate) fn text(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
+        self.read(name, record, "text", |raw| match raw {
+            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
+            Raw::Text(text) => Some(text.clone().into_owned()),
+        })
+        .filter(|text: &String| !text.is_empty())
+    }
+
+    /// An identifier: text, or a whole number as text.
+    pub(crate) fn id(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
+        self.read(name, record, "an identifier", |raw| match raw {
+            Raw::Json(json) => {
+                let digits = json.get().as_bytes();
+                let whole = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+                if whole { Some(json.get().to_owned()) } else { serde_json::from_str(json.get()).ok() }
+            }
+            Raw::Text(text) => Some(text.clone().into_owned()),
+        })
+        .filter(|text: &String| !text.is_empty())
+    }
+
+    /// A whole number, which may be sent as text.
+    pub(crate) fn integer(&mut self, name: &'static str, record: &mut Record) -> Option<i64> {
+        self.read(name, record, "a whole number", |raw| raw.scalar()?.parse().ok())
+    }
+
+    /// A whole number of seconds, not negative. A fraction is cut off, and stays readable in
+    /// `extensions`.
+    pub(crate) fn seconds(&mut self, name: &'static str, record: &mut Record) -> Option<i64> {
+        if let Some(Raw::Json(json)) = self.peek(name)
+            && json.get().contains('.')
+        {
+            let json = *json;
+            self.keep(name, Raw::Json(json), record);
+        }
+        self.read(name, record, "a number of seconds", |raw| {
+            let text = raw.scalar()?;
+            let whole = text.split_once('.').map_or(&*text, |(whole, _)| whole);
+            whole.parse().ok().filter(|seconds: &i64| *seconds >= 0)
+        })
+    }
+
+    /// Any number, which may be sent as text.
+    pub(crate) fn number(&mut self, name: &'static str, record: &mut Record) -> Option<Value> {
+        self.read(name, record, "a number", |raw| {
+            serde_json::from_str(&raw.scalar()?).ok().filter(Value::is_number)
+        })
+    }
+
+    /// A decimal number as a string, digit by digit as it was sent.
+    pub(crate) fn decimal(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
+        self.read(name, record, "a decimal number", |raw| {
+            let text = raw.scalar()?;
+            let digits = text.strip_prefix('-').unwrap_or(&text);
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+            (plain && digits.parse::<f64>().is_ok()).then(|| text.into_owned())
+        })
+    }
+
+    /// True or false, which may be sent as text.
+    pub(crate) fn boolean(&mut self, name: &'static str, record: &mut Record) -> Option<bool> {
+        self.read(name, record, "true or false", |raw| raw.scalar()?.parse().ok())
+    }
+
+    /// A time with an offset. What the record's milliseconds can't hold stays in `extensions`.
+    pub(crate) fn time(&mut self, name: &'static str, record: &mut Record) -> Option<Timestamp> {
+        let raw = self.peek(name).cloned();
+        let time = self.read(name, record, "a time", |raw| timestamp::parse(&raw.scalar()?, None))?;
+        if time.subsec_nanosecond() % 1_000_000 != 0
+            && let Some(raw) = raw
+        {
+            self.keep(name, raw, record);
+        }
+        Some(time)
+    }
+
+    /// A list.
+    pub(crate) fn list(&mut self, name: &'static str, record: &mut Record) -> Vec<Value> {
+        self.read(name, record, "a list", |raw| match raw {
+            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
+            Raw::Text(_) => None,
+        })
+        .unwrap_or_default()
+    }
+
+    /// An object whose names are not ours to know.
+    pub(crate) fn map(&mut self, name: &'static str, record: &mut Record) -> serde_json::Map<String, Value> {
+        self.read(name, record, "an object", |raw| match raw {
+            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
+            Raw::Text(_) => None,
+        })
+        .unwrap_or_default()
+    }
+
+    /// Whether a field is there and not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.peek(name).is_some()
+    }
+
+    /// Moves every field that was not taken to the record's `extensions`.
+    pub(crate) fn leave_rest_in(mut self, record: &mut Record) {
+        for (name, raw) in std::mem::take(&mut self.fields) {
+            self.keep(&name, raw, record);
+        }
+    }
+
+    fn peek(&self, name: &str) -> Option<&Raw<'a>> {
+        let (_, raw) = self.fields.iter().rfind(|(known, _)| known == name)?;
+        (!raw.is_null()).then_some(raw)
+    }
+
+    /// Takes a field and reads it; what can't be read stays in `extensions`, with a warning.
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        record: &mut Record,
+        expected: &str,
+        read: impl FnOnce(&Raw<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let raw = self.take(name)?;
+        let value = read(&raw);
+        if value.is_none() {
+            record.add("warnings", format!("{}{name} is not {expected}; see extensions", self.prefix));
+            self.keep(name, raw, record);
+        }
+        value
+    }
+
+    fn take(&mut self, name: &str) -> Option<Raw<'a>> {
+        let position = self.fields.iter().rposition(|(known, _)| known == name)?;
+        let (_, raw) = self.fields.remove(position);
+        (!raw.is_null()).then_some(raw)
+    }
+
+    fn keep(&self, name: &str, raw: Raw<'a>, record: &mut Record) {
+        record.set(field("extensions", &format!("{}{name}", self.prefix)), raw.into_value());
+    }
+}
+
+impl<'a> Raw<'a> {
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Json(json) if json.get() == "null")
+    }
+
+    /// A number, a boolean or a text, as text.
+    fn scalar(&self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Owned(text.trim().to_owned())),
+            Self::Json(json) => match json.get().as_bytes().first()? {
+                b'"' => serde_json::from_str::<String>(json.get()).ok().map(|text| Cow::Owned(text.trim().to_owned())),
+                b'{' | b'[' => None,
+                _ => Some(Cow::Borrowed(json.get())),
+            },
+        }
+    }
+
+    /// The value for `extensions`; JSON that no value can hold is kept as its text.
+    fn into_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.into_owned()),
+            Self::Json(json) => {
+                serde_json::from_str(json.get()).unwrap_or_else(|_| Value::String(json.get().to_owned()))
+            }
+        }
+    }
+}
+
+fn form_text(encoded: &str) -> Option<Cow<'_, str>> {
+    if !encoded.contains(['%', '+']) {
+        return Some(Cow::Borrowed(encoded));
+    }
+    let spaced = encoded.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+}
+
+struct Fields<'a>(Vec<(Cow<'a, str>, Raw<'a>)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut fields = Vec::with_capacity(24);
+                while let Some((Name(name), json)) = map.next_entry::<Name<'de>, &RawValue>()? {
+                    fields.push((name, Raw::Json(json)));
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// A key, borrowed from the body unless it has escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(NameVisitor)
+    }
+}

@@ -1,0 +1,169 @@
+//! CallKaro: JSON, not signed. The URL's token is all that vouches for it.
+//!
+//! One kind, `call_ended`. Webhooks of the user and of the agent may both fire for one call, so
+//! duplicates are by design and the later one may be richer. What the documentation leaves open is
+//! derived and says so: the zone of `time`, the direction, the status.
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
+use super::recording;
+use super::{Normalized, Unusable};
+use crate::payload::Payload;
+use crate::record::{Stamp, field};
+use crate::source::Source;
+use crate::timestamp;
+
+/// The zone of `time` where the source names none: the provider's home.
+const DEFAULT_TIME_ZONE: &str = "Asia/Kolkata";
+
+pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
+    let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
+    let mut draft = Draft::default();
+    let kind = payload.text("event", &mut draft.record).ok_or(Unusable::Unreadable)?;
+    pinned_account(source, None)?;
+    let mut data = payload.object("data", "data.", &mut draft.record);
+    let call_id = call_id(&mut data, "callSid", &mut draft.record);
+    if kind != "call_ended" {
+        let call_id = call_id.ok();
+        let dedupe_key = call_id.as_deref().map(|call_id| dedupe_key(&[&kind, call_id]));
+        return Ok(Normalized::Ignored { kind, dedupe_key, call_id });
+    }
+    let call_id = call_id?;
+
+    draft.set("call_id", Some(call_id.as_str()));
+    let agent = data.id("agent", &mut draft.record);
+    draft.set("agent.id", agent);
+    let version = data.id("versionId", &mut draft.record);
+    draft.set("agent.version_id", version);
+    draft.record.derive("channel", json!("pstn"));
+    let from = data.id("from", &mut draft.record);
+    draft.party(&FROM, from);
+    let to = data.id("to", &mut draft.record);
+    draft.party(&TO, to);
+    let batch = data.id("batchId", &mut draft.record);
+    draft.set("campaign.id", batch);
+    let scheduled = data.boolean("next_call_scheduled", &mut draft.record);
+    draft.set("campaign.follow_up_scheduled", scheduled);
+    let transcript = data.text("transcription", &mut draft.record);
+    draft.set("transcript.text", transcript);
+    let disposition = data.text("disposition_reason", &mut draft.record);
+    draft.set("analysis.disposition", disposition);
+    let converted = data.boolean("conversion_status", &mut draft.record);
+    draft.set("analysis.goals_met", converted);
+    let link = data.text("call_link", &mut draft.record);
+    draft.set("links.console", link);
+    for (name, value) in data.map("call_metadata", &mut draft.record) {
+        draft.record.set(field("metadata", &name), value);
+    }
+
+    let direction = direction(&mut draft, &mut data);
+    outcome(&mut draft, &mut data, source, direction);
+    variables(&mut draft, &mut data);
+    for call in data.list("functions_called", &mut draft.record) {
+        draft.record.add("tool_calls", tool_call(call));
+    }
+    let url = data.text("recordingUrl", &mut draft.record);
+    (_, draft.recording) = recording::announce(&mut draft.record, None, url, None);
+    draft.event(&kind, None, None, None, None);
+    data.leave_rest_in(&mut draft.record);
+    payload.leave_rest_in(&mut draft.record);
+    let key = dedupe_key(&[&kind, &call_id]);
+    Ok(draft.finish(kind, call_id, Some(key), Stamp::default()))
+}
+
+/// The call's type says the direction (`inbound`, `outbound-api`, …), else the trial count does:
+/// it is -1 for inbound calls.
+fn direction(draft: &mut Draft, data: &mut Payload<'_>) -> Option<&'static str> {
+    let call_type = data.text("name", &mut draft.record);
+    let trials = data.integer("try_count", &mut draft.record);
+    let by_type = call_type.as_deref().and_then(|call_type| match call_type.split('-').next() {
+        Some("inbound") => Some("inbound"),
+        Some("outbound") => Some("outbound"),
+        _ => None,
+    });
+    let direction = by_type.or(trials.map(|trials| if trials < 0 { "inbound" } else { "outbound" }));
+    draft.set("call_type", call_type);
+    draft.record.derive("direction", direction.map(|direction| json!(direction)));
+    match trials.filter(|trials| *trials >= 0).and_then(|trials| trials.checked_add(1)) {
+        Some(attempt) => draft.record.derive("campaign.attempt", json!(attempt)),
+        None => draft.record.set(field("extensions", "data.try_count"), trials.map(|trials| json!(trials))),
+    }
+    direction
+}
+
+/// When the call was, how long, and how it ended.
+fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction: Option<&str>) {
+    let seconds = data.seconds("call_duration", &mut draft.record);
+    draft.set("duration_seconds", seconds);
+    if let Some(written) = data.text("time", &mut draft.record) {
+        let zone = source.time_zone.clone().or_else(|| TimeZone::get(DEFAULT_TIME_ZONE).ok());
+        match timestamp::parse(&written, zone.as_ref()) {
+            Some(started_at) => {
+                draft.record.derive("started_at", json!(timestamp::rfc3339(started_at)));
+                let ended_at = seconds.and_then(|seconds| started_at.checked_add(SignedDuration::from_secs(seconds)).ok());
+                draft.record.derive("ended_at", ended_at.map(|time| json!(timestamp::rfc3339(time))));
+                draft.record.set(field("extensions", "data.time"), json!(written));
+            }
+            None => draft.undocumented("data.time", written, "time"),
+        }
+    }
+
+    let reason = data.text("hangup_reason", &mut draft.record);
+    let status = match reason.as_deref() {
+        Some("USER_UNAVAILABLE") => Some("no_answer"),
+        Some("USER_REJECTED") => Some("busy"),
+        Some("SIP_TRUNK_FAILURE" | "JOIN_FAILURE" | "CONNECTION_TIMEOUT" | "MEDIA_FAILURE") => Some("failed"),
+        _ if seconds.is_some_and(|seconds| seconds > 0) => Some("completed"),
+        Some("CLIENT_INITIATED" | "PARTICIPANT_REMOVED" | "ROOM_DELETED" | "ROOM_CLOSED") => Some("completed"),
+        _ => None,
+    };
+    draft.record.derive("status", status.map(|status| json!(status)));
+    let (party, actor) = match reason.as_deref() {
+        // The participant on the telephone hung up.
+        Some("CLIENT_INITIATED") => (if direction == Some("inbound") { "caller" } else { "callee" }, "human"),
+        Some("USER_REJECTED" | "USER_UNAVAILABLE") => ("callee", "human"),
+        Some("PARTICIPANT_REMOVED" | "ROOM_DELETED" | "ROOM_CLOSED") => ("system", "ai_agent"),
+        Some("SIP_TRUNK_FAILURE" | "SERVER_SHUTDOWN" | "CONNECTION_TIMEOUT" | "MEDIA_FAILURE") => ("system", "platform"),
+        _ => ("unknown", "unknown"),
+    };
+    if reason.is_some() {
+        draft.record.derive("hangup.party", json!(party));
+        draft.record.derive("hangup.actor", json!(actor));
+    }
+    draft.hangup(reason);
+}
+
+/// `post_call` has the values, `post_call_detail` the same with the reasoning.
+fn variables(draft: &mut Draft, data: &mut Payload<'_>) {
+    let mut details = data.map("post_call_detail", &mut draft.record);
+    for (name, value) in data.map("post_call", &mut draft.record) {
+        let mut detail = match details.remove(&name) {
+            Some(Value::Object(detail)) => detail,
+            Some(other) => Map::from_iter([("detail".to_owned(), other)]),
+            None => Map::new(),
+        };
+        match detail.get("value") {
+            Some(same) if *same == value => {}
+            // The two disagree: neither is dropped.
+            Some(_) => draft.record.set(field("extensions", &format!("data.post_call.{name}")), value),
+            None => {
+                detail.insert("value".to_owned(), value);
+            }
+        }
+        draft.record.set(field("analysis.variables", &name), Value::Object(detail));
+    }
+    for (name, detail) in details {
+        let detail = if detail.is_object() { detail } else { json!({ "detail": detail }) };
+        draft.record.set(field("analysis.variables", &name), detail);
+    }
+}
+
+fn tool_call(call: Value) -> Value {
+    match call {
+        Value::Object(call) => Value::Object(renamed(call, &[("timestamp", "at")])),
+        other => json!({ "name": null, "raw": other }),
+    }
+}

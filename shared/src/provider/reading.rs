@@ -1,0 +1,172 @@
+//! What the providers' payloads have in common, read the same way for all of them.
+
+use serde_json::{Map, Value, json};
+
+use super::{CallEvent, MAX_CALL_ID_BYTES, Normalized, RecordingLink, Unusable};
+use crate::hangup;
+use crate::party::{self, Derivation};
+use crate::payload::Payload;
+use crate::record::{Record, Stamp, field};
+use crate::source::Source;
+use crate::timestamp::{Timestamp, rfc3339};
+
+/// A record in the making.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub(super) record: Record,
+    pub(super) recording: Option<RecordingLink>,
+}
+
+/// The paths of one side of a call.
+pub(super) struct Side {
+    raw: &'static str,
+    e164: &'static str,
+    sip_uri: &'static str,
+}
+
+pub(super) const FROM: Side = Side { raw: "from.raw", e164: "from.e164", sip_uri: "from.sip_uri" };
+pub(super) const TO: Side = Side { raw: "to.raw", e164: "to.e164", sip_uri: "to.sip_uri" };
+
+impl Draft {
+    /// Completes the event: it needs a call, and of the pinned account.
+    pub(super) fn finish(
+        mut self,
+        kind: String,
+        call_id: String,
+        dedupe_key: Option<String>,
+        stamp: Stamp,
+    ) -> Normalized {
+        self.record.stamp(stamp);
+        let Self { record, recording } = self;
+        Normalized::Event(Box::new(CallEvent { kind, dedupe_key, call_id, stamp, record, recording }))
+    }
+
+    /// The number or address of one side.
+    pub(super) fn party(&mut self, side: &Side, raw: Option<String>) {
+        let Some(raw) = raw else { return };
+        if party::is_sip(&raw) {
+            self.record.set(side.sip_uri, json!(raw));
+        } else if let Some((number, derivation)) = party::e164(&raw) {
+            match derivation {
+                Derivation::AsWritten => self.record.set(side.e164, json!(number)),
+                Derivation::Completed => self.record.derive(side.e164, json!(number)),
+            }
+        }
+        self.record.set(side.raw, json!(raw));
+    }
+
+    /// A status in the provider's word; a word that nobody documented goes to `extensions`.
+    pub(super) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
+        let Some(raw) = raw else { return };
+        match status(&raw) {
+            Some(known) => self.record.set(path, json!(known)),
+            None => self.undocumented(name, raw, "status"),
+        }
+    }
+
+    /// Why the call ended, in the provider's word.
+    pub(super) fn hangup(&mut self, raw: Option<String>) {
+        let Some(raw) = raw else { return };
+        match hangup::cause(&raw) {
+            Some(cause) => {
+                self.record.set("hangup.cause", json!(cause.name));
+                self.record.set("hangup.q850", cause.q850.map(|value| json!(value)));
+            }
+            None => self.record.derive("hangup.cause", json!("unspecified")),
+        }
+        self.record.set("hangup.raw", json!(raw));
+    }
+
+    /// A value outside the documented ones.
+    pub(super) fn undocumented(&mut self, name: &'static str, raw: String, what: &str) {
+        self.record.add("warnings", format!("{name} is not a documented {what}; see extensions"));
+        self.record.set(field("extensions", name), json!(raw));
+    }
+
+    pub(super) fn time(&mut self, path: &'static str, time: Option<Timestamp>) {
+        self.record.set(path, time.map(|time| json!(rfc3339(time))));
+    }
+
+    pub(super) fn set(&mut self, path: &'static str, value: Option<impl Into<Value>>) {
+        self.record.set(path, value.map(Into::into));
+    }
+
+    /// One entry of `events[]`.
+    pub(super) fn event(
+        &mut self,
+        kind: &str,
+        provider_event_id: Option<&str>,
+        occurred_at: Option<Timestamp>,
+        sent_at: Option<Timestamp>,
+        sequence: Option<i64>,
+    ) {
+        self.record.add(
+            "events",
+            json!({
+                "kind": kind,
+                "provider_event_id": provider_event_id,
+                "occurred_at": occurred_at.map(rfc3339),
+                "sent_at": sent_at.map(rfc3339),
+                "sequence": sequence,
+            }),
+        );
+    }
+}
+
+/// The call an event names, if it names one that can be a key.
+pub(super) fn call_id(payload: &mut Payload<'_>, name: &'static str, record: &mut Record) -> Result<String, Unusable> {
+    let call_id = payload.id(name, record).ok_or(Unusable::CallIdMissing)?;
+    if call_id.len() > MAX_CALL_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
+}
+
+/// Checks the pinned account. A source that pins one takes nothing that does not name it.
+pub(super) fn pinned_account(source: &Source, account: Option<&str>) -> Result<(), Unusable> {
+    match &source.account {
+        Some(pinned) if account != Some(pinned) => Err(Unusable::AccountMismatch),
+        _ => Ok(()),
+    }
+}
+
+/// A dedupe key from its parts. `#` separates them, so it is escaped inside them.
+pub(super) fn dedupe_key(parts: &[&str]) -> String {
+    let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            key.push('#');
+        }
+        if part.contains(['%', '#', '~']) {
+            key.push_str(&part.replace('%', "%25").replace('#', "%23").replace('~', "%7E"));
+        } else {
+            key.push_str(part);
+        }
+    }
+    key
+}
+
+/// A call's status in the record's words.
+pub(super) fn status(raw: &str) -> Option<&'static str> {
+    Some(match raw.to_ascii_lowercase().replace('-', "_").as_str() {
+        "queued" | "initiated" => "queued",
+        "ringing" | "started" => "ringing",
+        "in_progress" | "answered" => "in_progress",
+        "completed" => "completed",
+        "busy" => "busy",
+        "no_answer" => "no_answer",
+        "canceled" | "cancelled" => "canceled",
+        "failed" => "failed",
+        "voicemail" => "voicemail",
+        _ => return None,
+    })
+}
+
+/// Renames the members of an object and brings times to the ledger's form; what has no new name
+/// stays under its own.
+pub(super) fn renamed(object: Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
+    let rename = |(name, value): (String, Value)| {
+        let new = names.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| (*new).to_owned());
+        let is_time = matches!(new.as_str(), "at" | "created_at");
+        let time = value.as_str().filter(|_| is_time).and_then(|text| crate::timestamp::parse(text, None));
+        (new, time.map_or(value, |time| json!(rfc3339(time))))
+    };
+    object.into_iter().map(rename).collect()
+}

@@ -1,0 +1,118 @@
+//! Links to recordings.
+
+use std::fmt;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::record::{Record, field};
+use crate::timestamp::{Timestamp, rfc3339};
+
+/// A link from which a recording can be fetched, perhaps not for long.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecordingLink {
+    /// The provider's id of the recording, or one made from the link.
+    pub recording_id: String,
+    /// The link as it was sent. It may carry credentials: never logged, never shown.
+    pub url: String,
+    /// When the link stops working, as far as is known.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for RecordingLink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { recording_id, url: _, expires_at } = self;
+        formatter
+            .debug_struct("RecordingLink")
+            .field("recording_id", recording_id)
+            .field("expires_at", expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Enters a recording in the record, and answers its id and the link to copy it from.
+///
+/// Without an id it gets one from the SHA-256 of its URL without query and fragment. The expiry is
+/// the earlier one of what the payload says and what a presigned URL says of itself.
+pub(super) fn announce(
+    record: &mut Record,
+    id: Option<String>,
+    url: Option<String>,
+    expires_at: Option<Timestamp>,
+) -> (Option<String>, Option<RecordingLink>) {
+    let recording_id = match (id, &url) {
+        (Some(id), _) => {
+            record.set(path(&id, "recording_id"), json!(id));
+            id
+        }
+        (None, Some(url)) => {
+            let without_query = url.split(['?', '#']).next().unwrap_or_default();
+            let id = hex::encode(&Sha256::digest(without_query.as_bytes())[..16]);
+            record.derive(path(&id, "recording_id"), json!(id));
+            id
+        }
+        (None, None) => return (None, None),
+    };
+    let Some(url) = url else { return (Some(recording_id), None) };
+    let parsed = Url::parse(&url).ok();
+    if let Some(host) = parsed.as_ref().and_then(Url::host_str) {
+        record.set(path(&recording_id, "source_host"), json!(host));
+    }
+    let presigned = parsed.as_ref().and_then(presigned_until);
+    let expires_at = match (expires_at, presigned) {
+        (Some(stated), Some(presigned)) => Some(stated.min(presigned)),
+        (stated, presigned) => stated.or(presigned),
+    };
+    if let Some(expires_at) = expires_at {
+        record.set(path(&recording_id, "source_expires_at"), json!(rfc3339(expires_at)));
+    }
+    (Some(recording_id.clone()), Some(RecordingLink { recording_id, url, expires_at }))
+}
+
+/// The record's path of a recording's field.
+pub(super) fn path(recording_id: &str, name: &'static str) -> crate::record::Path {
+    field("recordings", &format!("{recording_id}.{name}"))
+}
+
+/// When a URL signed with AWS Signature Version 4 expires: `X-Amz-Date` plus `X-Amz-Expires`.
+fn presigned_until(url: &Url) -> Option<Timestamp> {
+    let parameter = |name: &str| url.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let (_, date) = parameter("X-Amz-Date")?;
+    let (_, seconds) = parameter("X-Amz-Expires")?;
+    let signed_at: Timestamp = date.parse().ok()?;
+    let seconds: i32 = seconds.parse().ok().filter(|seconds| *seconds >= 0)?;
+    signed_at.checked_add(jiff::SignedDuration::from_secs(seconds.into())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(url: &str, expires_at: Option<&str>) -> RecordingLink {
+        let expires_at = expires_at.map(|time| time.parse().unwrap());
+        announce(&mut Record::default(), None, Some(url.to_owned()), expires_at).1.unwrap()
+    }
+
+    #[test]
+    fn a_recording_without_an_id_is_named_by_its_url_without_query() {
+        let id = |url| link(url, None).recording_id;
+        let plain = id("https://media.example.com/a.mp3");
+        assert_eq!(id("https://media.example.com/a.mp3?X-Amz-Signature=1#t"), plain);
+        assert_ne!(id("https://media.example.com/b.mp3"), plain);
+    }
+
+    #[test]
+    fn the_earlier_expiry_counts() {
+        let url = "https://s3.example.com/a?X-Amz-Date=20260627T100000Z&X-Amz-Expires=600&X-Amz-Signature=f";
+        let expiry = |stated| link(url, stated).expires_at.map(rfc3339).unwrap();
+        assert_eq!(expiry(None), "2026-06-27T10:10:00.000Z");
+        assert_eq!(expiry(Some("2026-06-27T11:00:00Z")), "2026-06-27T10:10:00.000Z");
+        assert_eq!(expiry(Some("2026-06-27T10:05:00Z")), "2026-06-27T10:05:00.000Z");
+    }
+
+    #[test]
+    fn a_link_does_not_show_in_debug_output() {
+        assert!(!format!("{:?}", link("https://h.example/a?X-Amz-Signature=canary", None)).contains("h.example"));
+    }
+}

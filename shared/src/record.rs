@@ -1,0 +1,146 @@
+//! The normalized record of one call, as registers that merge.
+//!
+//! A record is a flat map from a field's path (`hangup.cause`) to the value some event gave it, with
+//! that event's [`Stamp`], and a few sets that only grow. One event normalizes to one record;
+//! [`merge`] folds records of the same call together. Because every field keeps the stamp that set
+//! it, the fold is commutative, associative and idempotent: order and repetition of deliveries
+//! cannot show.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+mod field;
+mod merge;
+mod render;
+mod stored;
+
+pub use field::{Field, FIELDS, field};
+pub use merge::merge;
+
+/// What one or more events say about one call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    registers: BTreeMap<Path, Register>,
+    sets: BTreeMap<Cow<'static, str>, Vec<Value>>,
+}
+
+/// A field's path: one of [`FIELDS`], or an entry of an open map such as `extensions.<name>`.
+pub type Path = Cow<'static, str>;
+
+/// A value and the event that set it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Register {
+    pub(crate) stamp: Stamp,
+    /// Computed by us instead of read from the payload.
+    pub(crate) derived: bool,
+    pub(crate) value: Value,
+}
+
+/// When an event happened, for deciding which of two known values is the later one.
+///
+/// Ordered by rank, then sequence, then time; an event without a sequence is earlier than one with
+/// it, so the order is total.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp {
+    /// 0 for the first body of a dedupe key. Negative for a revision of it, which may fill fields
+    /// but not change them; the more negative, the later it came.
+    pub rank: i64,
+    /// The provider's own sequence number.
+    pub sequence: Option<i64>,
+    /// Milliseconds since the Unix epoch.
+    pub occurred_at: Option<i64>,
+}
+
+impl Record {
+    /// Sets a field that the payload states.
+    pub fn set(&mut self, path: impl Into<Path>, value: impl Into<Option<Value>>) {
+        self.put(path.into(), value.into(), false);
+    }
+
+    /// Sets a field that we computed; it is named in `derived`.
+    pub fn derive(&mut self, path: impl Into<Path>, value: impl Into<Option<Value>>) {
+        self.put(path.into(), value.into(), true);
+    }
+
+    /// Adds a member to one of the sets: `aliases`, `events`, `tool_calls`, `transcript.turns`,
+    /// `warnings`.
+    pub fn add(&mut self, set: &'static str, member: impl Into<Value>) {
+        let members = self.sets.entry(Cow::Borrowed(set)).or_default();
+        let member = member.into();
+        let position = members.partition_point(|other| merge::compare(other, &member).is_lt());
+        members.insert(position, member);
+    }
+
+    /// Stamps every field with the event it came from.
+    pub fn stamp(&mut self, stamp: Stamp) {
+        for register in self.registers.values_mut() {
+            register.stamp = stamp;
+        }
+    }
+
+    /// The same record as a revision: it may add to what is known and change nothing.
+    ///
+    /// `arrival` counts the changes the record had seen before; later revisions rank lower.
+    pub fn into_revision(mut self, arrival: u64) -> Self {
+        let rank = i64::try_from(arrival).map_or(i64::MIN, |arrival| -arrival.max(1));
+        for register in self.registers.values_mut() {
+            register.stamp.rank = rank;
+        }
+        self
+    }
+
+    /// The value of a field, if any event set it.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        self.registers.get(path).map(|register| &register.value)
+    }
+
+    /// The text of a field, if any event set it to text.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.get(path).and_then(Value::as_str)
+    }
+
+    /// Every field and set member larger than `limit` bytes as JSON is handed to `claim`, and what
+    /// it returns takes its place.
+    pub fn replace_larger_than(&mut self, limit: usize, mut claim: impl FnMut(String) -> Value) {
+        for register in self.registers.values_mut() {
+            if size_at_most(&register.value, limit).is_none() {
+                register.value = claim(register.value.to_string());
+            }
+        }
+        for members in self.sets.values_mut() {
+            let size: usize = members.iter().map(|member| size_at_most(member, limit).unwrap_or(limit + 1)).sum();
+            if size > limit {
+                *members = vec![claim(Value::Array(std::mem::take(members)).to_string())];
+            }
+        }
+    }
+
+    fn put(&mut self, path: Path, value: Option<Value>, derived: bool) {
+        debug_assert!(field::is_known(&path), "{path} is not a field of the record");
+        match value {
+            None | Some(Value::Null) => {}
+            Some(value) => {
+                self.registers.insert(path, Register { stamp: Stamp::default(), derived, value });
+            }
+        }
+    }
+}
+
+/// The size of a value as JSON (strings counted unescaped), or `None` where it is over the limit.
+fn size_at_most(value: &Value, limit: usize) -> Option<usize> {
+    let size = match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 20,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().try_fold(2, |sum: usize, item| {
+            Some(sum + 1 + size_at_most(item, limit.checked_sub(sum)?)?)
+        })?,
+        Value::Object(entries) => entries.iter().try_fold(2, |sum: usize, (key, item)| {
+            Some(sum + key.len() + 4 + size_at_most(item, limit.checked_sub(sum)?)?)
+        })?,
+    };
+    (size <= limit).then_some(size)
+}

@@ -1,0 +1,79 @@
+//! Folding two records of one call together.
+
+use std::cmp::Ordering;
+use std::collections::btree_map::Entry;
+
+use serde_json::Value;
+
+use super::{Path, Record, Register, field};
+
+/// Everything both records know about a call.
+///
+/// Commutative, associative and idempotent. Where both know a field, the register that is greater
+/// in the order of [`supersedes`] stays; sets are united, a member that one side lists twice stays
+/// twice.
+pub fn merge(one: Record, other: Record) -> Record {
+    let Record { mut registers, mut sets } = one;
+    for (path, register) in other.registers {
+        match registers.entry(path) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(register);
+            }
+            Entry::Occupied(mut known) => {
+                if supersedes(known.key(), &register, known.get()) == Ordering::Greater {
+                    known.insert(register);
+                }
+            }
+        }
+    }
+    for (name, members) in other.sets {
+        let known = sets.entry(name).or_default();
+        *known = unite(std::mem::take(known), members);
+    }
+    Record { registers, sets }
+}
+
+/// Which of two registers stands: the first body of a key before its revisions, a terminal status
+/// before any other, then the later event, then a value that was read before one that was derived,
+/// then a fixed order of the values themselves.
+fn supersedes(path: &Path, one: &Register, other: &Register) -> Ordering {
+    let terminal = |register: &Register| {
+        path == field::STATUS && register.value.as_str().is_some_and(is_terminal)
+    };
+    (one.stamp.rank.cmp(&other.stamp.rank))
+        .then_with(|| terminal(one).cmp(&terminal(other)))
+        .then_with(|| one.stamp.cmp(&other.stamp))
+        .then_with(|| other.derived.cmp(&one.derived))
+        .then_with(|| compare(&one.value, &other.value))
+}
+
+/// A call in such a status does not change any more.
+fn is_terminal(status: &str) -> bool {
+    matches!(status, "completed" | "busy" | "no_answer" | "canceled" | "failed" | "voicemail")
+}
+
+/// The union of two sorted lists; a member is kept as often as the list that has it most often.
+fn unite(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
+    let mut united = Vec::with_capacity(one.len().max(other.len()));
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    loop {
+        let order = match (one.peek(), other.peek()) {
+            (Some(left), Some(right)) => compare(left, right),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return united,
+        };
+        if order.is_eq() {
+            other.next();
+        }
+        united.extend(if order.is_gt() { other.next() } else { one.next() });
+    }
+}
+
+/// A total order of JSON values that agrees with their equality.
+pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
+    match (one, other) {
+        (Value::String(one), Value::String(other)) => one.cmp(other),
+        _ => one.to_string().cmp(&other.to_string()),
+    }
+}
