@@ -42,7 +42,17 @@ mod tests {
         assert_eq!(number("+254700000001"), Some(("+254700000001".into(), Derivation::AsWritten)));
         assert_eq!(number("+1 (415) 555-0100"), Some(("+14155550100".into(), Derivation::AsWritten)));
         assert_eq!(number("919876543210"), Some(("+919876543210".into(), Derivation::Completed)));
-        for local in ["", "+", "0919876543210", "12345", "9876543210", "anonymous", "+91x", "+0123456789", "١٢٣٤٥٦٧٨٩٠١"] {
+        for local in [
+            "",
+            "+",
+            "0919876543210",
+            "12345",
+            "9876543210",
+            "anonymous",
+            "+91x",
+            "+0123456789",
+            "١٢٣٤٥٦٧٨٩٠١",
+        ] {
             assert_eq!(number(local), None, "{local}");
         }
     }

@@ -212,7 +212,9 @@ impl<'a> Raw<'a> {
         match self {
             Self::Text(text) => Some(Cow::Owned(text.trim().to_owned())),
             Self::Json(json) => match json.get().as_bytes().first()? {
-                b'"' => serde_json::from_str::<String>(json.get()).ok().map(|text| Cow::Owned(text.trim().to_owned())),
+                b'"' => serde_json::from_str::<String>(json.get())
+                    .ok()
+                    .map(|text| Cow::Owned(text.trim().to_owned())),
                 b'{' | b'[' => None,
                 _ => Some(Cow::Borrowed(json.get())),
             },

@@ -19,8 +19,8 @@ mod recording;
 mod sautikit;
 mod telnyx;
 
-pub use recording::RecordingLink;
 pub use reading::Draft;
+pub use recording::RecordingLink;
 pub use sautikit::sign as sign_sautikit;
 pub use sautikit::sign_timestamped as sign_sautikit_timestamped;
 pub use telnyx::sign as sign_telnyx;

@@ -17,7 +17,7 @@ mod merge;
 mod render;
 mod stored;
 
-pub use field::{Field, FIELDS, field};
+pub use field::{FIELDS, Field, field};
 pub use merge::merge;
 
 /// What one or more events say about one call.
@@ -102,6 +102,11 @@ impl Record {
         self.get(path).and_then(Value::as_str)
     }
 
+    /// When the earliest event that set a field happened, milliseconds since the Unix epoch.
+    pub fn earliest_event(&self) -> Option<i64> {
+        self.registers.values().filter_map(|register| register.stamp.occurred_at).min()
+    }
+
     /// Every field and set member larger than `limit` bytes as JSON is handed to `claim`, and what
     /// it returns takes its place.
     pub fn replace_larger_than(&mut self, limit: usize, mut claim: impl FnMut(String) -> Value) {
@@ -111,7 +116,8 @@ impl Record {
             }
         }
         for members in self.sets.values_mut() {
-            let size: usize = members.iter().map(|member| size_at_most(member, limit).unwrap_or(limit + 1)).sum();
+            let size: usize =
+                members.iter().map(|member| size_at_most(member, limit).unwrap_or(limit + 1)).sum();
             if size > limit {
                 *members = vec![claim(Value::Array(std::mem::take(members)).to_string())];
             }
@@ -135,9 +141,9 @@ fn size_at_most(value: &Value, limit: usize) -> Option<usize> {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 20,
         Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().try_fold(2, |sum: usize, item| {
-            Some(sum + 1 + size_at_most(item, limit.checked_sub(sum)?)?)
-        })?,
+        Value::Array(items) => items
+            .iter()
+            .try_fold(2, |sum: usize, item| Some(sum + 1 + size_at_most(item, limit.checked_sub(sum)?)?))?,
         Value::Object(entries) => entries.iter().try_fold(2, |sum: usize, (key, item)| {
             Some(sum + key.len() + 4 + size_at_most(item, limit.checked_sub(sum)?)?)
         })?,

@@ -83,7 +83,12 @@ impl Sources {
     /// Every problem with its place, none with the value in it. Whoever deploys can mend them.
     pub fn from_json(json: &str) -> Result<Self, BadSources> {
         let configured: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_str(json)
-            .map_err(|error| BadSources(vec![format!("the sources are not {{\"<provider>\":{{\"<source>\":{{…}}}}}}: {}", place(&error))]))?;
+            .map_err(|error| {
+                BadSources(vec![format!(
+                    "the sources are not {{\"<provider>\":{{\"<source>\":{{…}}}}}}: {}",
+                    place(&error)
+                )])
+            })?;
         let mut problems = Vec::new();
         let mut sources = Self::default();
         for (reader, entries) in configured {
@@ -96,7 +101,8 @@ impl Sources {
                     Ok(source) => {
                         sources.0.entry(reader.clone()).or_default().insert(name, source);
                     }
-                    Err(found) => problems.extend(found.into_iter().map(|problem| format!("{reader}.{name}: {problem}"))),
+                    Err(found) => problems
+                        .extend(found.into_iter().map(|problem| format!("{reader}.{name}: {problem}"))),
                 }
             }
         }
@@ -170,11 +176,15 @@ impl Source {
             }
         }
         let time_zone = configured.time_zone.as_deref().map(TimeZone::get).transpose().unwrap_or_else(|_| {
-            problems.push("time_zone is not a name of the IANA time zone database, such as Asia/Kolkata".to_owned());
+            problems.push(
+                "time_zone is not a name of the IANA time zone database, such as Asia/Kolkata".to_owned(),
+            );
             None
         });
         if configured.recording_authorization.is_some() && configured.recording_hosts.is_empty() {
-            problems.push("recording_authorization needs recording_hosts: it is sent to no other host".to_owned());
+            problems.push(
+                "recording_authorization needs recording_hosts: it is sent to no other host".to_owned(),
+            );
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -202,9 +212,5 @@ fn place(error: &serde_json::Error) -> String {
 /// The error without the values serde quotes in it: they may be secrets. Names of fields stay.
 fn unquoted(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    if message.starts_with("unknown field") {
-        message
-    } else {
-        "a field has the wrong type".to_owned()
-    }
+    if message.starts_with("unknown field") { message } else { "a field has the wrong type".to_owned() }
 }

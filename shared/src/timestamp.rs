@@ -1,9 +1,9 @@
 //! Points in time as the providers write them, and as the ledger does.
 
+pub use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
-pub use jiff::Timestamp;
 
 /// RFC 3339 in UTC with milliseconds, the one way the ledger writes a time.
 ///
@@ -45,7 +45,9 @@ mod tests {
         assert_eq!(utc("2021-04-28T23:51:18+02:00").as_deref(), Some("2021-04-28T21:51:18.000Z"));
         assert_eq!(utc("0000-01-01T00:00:00Z").as_deref(), Some("0000-01-01T00:00:00.000Z"));
         assert_eq!(utc("9999-12-30T21:59:59.999Z").as_deref(), Some("9999-12-30T21:59:59.999Z"));
-        for unreadable in ["", "yesterday", "2025-12-19 16:01:07", "2025-13-01T00:00:00Z", "10000-01-01T00:00:00Z"] {
+        for unreadable in
+            ["", "yesterday", "2025-12-19 16:01:07", "2025-13-01T00:00:00Z", "10000-01-01T00:00:00Z"]
+        {
             assert_eq!(utc(unreadable), None, "{unreadable}");
         }
     }

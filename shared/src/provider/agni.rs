@@ -111,8 +111,28 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>) {
     let outbound = draft.record.text("direction") == Some("outbound");
     let inbound = draft.record.text("direction") == Some("inbound");
     let (cause, party, actor) = match reason.as_str() {
-        "customer_hangup" => (Some(("normal_clearing", 16)), if outbound { "callee" } else if inbound { "caller" } else { "unknown" }, "human"),
-        "agent_hangup" => (Some(("normal_clearing", 16)), if outbound { "caller" } else if inbound { "callee" } else { "unknown" }, "ai_agent"),
+        "customer_hangup" => (
+            Some(("normal_clearing", 16)),
+            if outbound {
+                "callee"
+            } else if inbound {
+                "caller"
+            } else {
+                "unknown"
+            },
+            "human",
+        ),
+        "agent_hangup" => (
+            Some(("normal_clearing", 16)),
+            if outbound {
+                "caller"
+            } else if inbound {
+                "callee"
+            } else {
+                "unknown"
+            },
+            "ai_agent",
+        ),
         "error" => (None, "system", "platform"),
         _ => (None, "unknown", "unknown"),
     };
@@ -126,7 +146,9 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>) {
 /// One turn of the transcript: `message.content` and `message.format` move up, `timestamp_ms` is
 /// the offset from the start.
 fn turn(transcript: Value) -> Value {
-    let Value::Object(transcript) = transcript else { return json!({ "role": "unknown", "raw": transcript }) };
+    let Value::Object(transcript) = transcript else {
+        return json!({ "role": "unknown", "raw": transcript });
+    };
     let mut turn = renamed(transcript, &[("timestamp_ms", "offset_ms")]);
     if let Some(Value::Object(message)) = turn.get_mut("message") {
         let mut message = std::mem::take(message);

@@ -103,7 +103,8 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
         match timestamp::parse(&written, zone.as_ref()) {
             Some(started_at) => {
                 draft.record.derive("started_at", json!(timestamp::rfc3339(started_at)));
-                let ended_at = seconds.and_then(|seconds| started_at.checked_add(SignedDuration::from_secs(seconds)).ok());
+                let ended_at = seconds
+                    .and_then(|seconds| started_at.checked_add(SignedDuration::from_secs(seconds)).ok());
                 draft.record.derive("ended_at", ended_at.map(|time| json!(timestamp::rfc3339(time))));
                 draft.record.set(field("extensions", "data.time"), json!(written));
             }
@@ -117,7 +118,9 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
         Some("USER_REJECTED") => Some("busy"),
         Some("SIP_TRUNK_FAILURE" | "JOIN_FAILURE" | "CONNECTION_TIMEOUT" | "MEDIA_FAILURE") => Some("failed"),
         _ if seconds.is_some_and(|seconds| seconds > 0) => Some("completed"),
-        Some("CLIENT_INITIATED" | "PARTICIPANT_REMOVED" | "ROOM_DELETED" | "ROOM_CLOSED") => Some("completed"),
+        Some("CLIENT_INITIATED" | "PARTICIPANT_REMOVED" | "ROOM_DELETED" | "ROOM_CLOSED") => {
+            Some("completed")
+        }
         _ => None,
     };
     draft.record.derive("status", status.map(|status| json!(status)));
@@ -126,7 +129,9 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
         Some("CLIENT_INITIATED") => (if direction == Some("inbound") { "caller" } else { "callee" }, "human"),
         Some("USER_REJECTED" | "USER_UNAVAILABLE") => ("callee", "human"),
         Some("PARTICIPANT_REMOVED" | "ROOM_DELETED" | "ROOM_CLOSED") => ("system", "ai_agent"),
-        Some("SIP_TRUNK_FAILURE" | "SERVER_SHUTDOWN" | "CONNECTION_TIMEOUT" | "MEDIA_FAILURE") => ("system", "platform"),
+        Some("SIP_TRUNK_FAILURE" | "SERVER_SHUTDOWN" | "CONNECTION_TIMEOUT" | "MEDIA_FAILURE") => {
+            ("system", "platform")
+        }
         _ => ("unknown", "unknown"),
     };
     if reason.is_some() {

@@ -114,7 +114,11 @@ impl Draft {
 }
 
 /// The call an event names, if it names one that can be a key.
-pub(super) fn call_id(payload: &mut Payload<'_>, name: &'static str, record: &mut Record) -> Result<String, Unusable> {
+pub(super) fn call_id(
+    payload: &mut Payload<'_>,
+    name: &'static str,
+    record: &mut Record,
+) -> Result<String, Unusable> {
     let call_id = payload.id(name, record).ok_or(Unusable::CallIdMissing)?;
     if call_id.len() > MAX_CALL_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
 }

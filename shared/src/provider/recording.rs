@@ -113,6 +113,8 @@ mod tests {
 
     #[test]
     fn a_link_does_not_show_in_debug_output() {
-        assert!(!format!("{:?}", link("https://h.example/a?X-Amz-Signature=canary", None)).contains("h.example"));
+        assert!(
+            !format!("{:?}", link("https://h.example/a?X-Amz-Signature=canary", None)).contains("h.example")
+        );
     }
 }

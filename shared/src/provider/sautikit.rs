@@ -20,8 +20,9 @@ const SIGNATURE_HEADER: &str = "x-sautikit-signature";
 
 pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
     let malformed = |problem| Rejection::SignatureMalformed { header: SIGNATURE_HEADER, problem };
-    let signature = Signature::parse(exactly_one(delivery.headers, SIGNATURE_HEADER)?)
-        .ok_or(malformed("is neither 64 hexadecimal digits nor t=<unix seconds>,v1=<64 hexadecimal digits>"))?;
+    let signature = Signature::parse(exactly_one(delivery.headers, SIGNATURE_HEADER)?).ok_or(malformed(
+        "is neither 64 hexadecimal digits nor t=<unix seconds>,v1=<64 hexadecimal digits>",
+    ))?;
     if source.scheme.is_some_and(|pinned| pinned != signature.scheme()) {
         return Err(malformed("has not the form that this source is pinned to"));
     }
@@ -43,9 +44,15 @@ pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, R
 }
 
 enum Signature<'a> {
-    Plain { code: [u8; 32] },
+    Plain {
+        code: [u8; 32],
+    },
     /// The time is signed as it was written, leading zeros and all.
-    Timestamped { time: &'a str, seconds: u64, code: [u8; 32] },
+    Timestamped {
+        time: &'a str,
+        seconds: u64,
+        code: [u8; 32],
+    },
 }
 
 impl<'a> Signature<'a> {

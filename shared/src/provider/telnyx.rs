@@ -99,7 +99,8 @@ fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
         ("parent_call_aliases", &["ParentCallSidLegacy"]),
         ("dial.aliases", &["DialCallSidLegacy"]),
     ] {
-        let mut ids: Vec<String> = names.iter().filter_map(|name| payload.text(name, &mut draft.record)).collect();
+        let mut ids: Vec<String> =
+            names.iter().filter_map(|name| payload.text(name, &mut draft.record)).collect();
         ids.sort_unstable();
         ids.dedup();
         for id in ids {

@@ -37,9 +37,8 @@ pub fn merge(one: Record, other: Record) -> Record {
 /// before any other, then the later event, then a value that was read before one that was derived,
 /// then a fixed order of the values themselves.
 fn supersedes(path: &Path, one: &Register, other: &Register) -> Ordering {
-    let terminal = |register: &Register| {
-        path == field::STATUS && register.value.as_str().is_some_and(is_terminal)
-    };
+    let terminal =
+        |register: &Register| path == field::STATUS && register.value.as_str().is_some_and(is_terminal);
     (one.stamp.rank.cmp(&other.stamp.rank))
         .then_with(|| terminal(one).cmp(&terminal(other)))
         .then_with(|| one.stamp.cmp(&other.stamp))

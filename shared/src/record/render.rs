@@ -16,7 +16,10 @@ impl Record {
                 Shape::Value => self.get(field.path).cloned().unwrap_or(Value::Null),
                 Shape::Set => self.render_set(field.path),
                 Shape::Map if field.path == field::RECORDINGS => self.render_recordings(),
-                Shape::Map => self.entries(field).map(|(name, register)| (name.to_owned(), register.value.clone())).collect(),
+                Shape::Map => self
+                    .entries(field)
+                    .map(|(name, register)| (name.to_owned(), register.value.clone()))
+                    .collect(),
             };
             place(&mut root, field.path, value);
         }
@@ -25,7 +28,8 @@ impl Record {
                 root[unknown] = json!("unknown");
             }
         }
-        let derived = self.registers.iter().filter(|(_, register)| register.derived).map(|(path, _)| json!(path));
+        let derived =
+            self.registers.iter().filter(|(_, register)| register.derived).map(|(path, _)| json!(path));
         root.insert("derived".to_owned(), derived.collect());
         root
     }

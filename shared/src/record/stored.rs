@@ -106,6 +106,7 @@ struct Derived<'a>(&'a Layer<'a>);
 
 impl Serialize for Derived<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.registers().filter(|(_, register)| register.derived).map(|(path, _)| path))
+        serializer
+            .collect_seq(self.0.registers().filter(|(_, register)| register.derived).map(|(path, _)| path))
     }
 }

@@ -1,0 +1,72 @@
+//! The ledger: one DynamoDB table that is the truth about calls, deliveries and recordings.
+//!
+//! | item | pk | sk |
+//! |---|---|---|
+//! | CALL | `CALL#<provider>#<source>#<call_id>` | `CALL` |
+//! | DELIVERY | the same, or `EVENT#<provider>#<source>#<key>` where no call is named | `DELIVERY#<dedupe key>` |
+//! | RECORDING | the same | `RECORDING#<recording_id>` |
+//!
+//! Every change is conditional: on the item's absence when it is created, on its `revision` or
+//! `version` when it changes. This is the only place that knows the DynamoDB SDK.
+
+use aws_sdk_dynamodb::Client;
+
+pub mod claim;
+mod entry;
+pub mod item;
+pub mod jobs;
+pub mod key;
+mod plan;
+pub mod read;
+mod write;
+
+pub use claim::Claims;
+pub use entry::{Content, Entry};
+pub use plan::{Outcome, Plan, Seen, plan};
+
+/// The table and the bucket beside it.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    client: Client,
+    table: String,
+    claims: Claims,
+    retention_days: u64,
+}
+
+/// The store did not do as asked, and may when asked again.
+#[derive(Debug, thiserror::Error)]
+#[error("the store is not available: {0}")]
+pub struct Unavailable(String);
+
+impl Ledger {
+    /// The ledger in a table, with large values in a bucket and deliveries kept for some days.
+    pub fn new(client: Client, table: String, claims: Claims, retention_days: u64) -> Self {
+        Self { client, table, claims, retention_days }
+    }
+
+    /// Opens a connection to the table, so that the first delivery does not wait for it.
+    ///
+    /// What it answers does not matter: a store that is down now may be up for the first delivery.
+    pub async fn warm_up(&self) {
+        let key = key::call("warm", "up", "");
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
+        if let Err(error) = request.send().await {
+            tracing::warn!(error = %unavailable(&error), "the table could not be reached at the start");
+        }
+    }
+}
+
+/// The service's code and message, with no request in it.
+fn unavailable<E, R>(error: &aws_sdk_dynamodb::error::SdkError<E, R>) -> Unavailable
+where
+    E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
+{
+    use aws_sdk_dynamodb::error::SdkError;
+    Unavailable(match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error").to_owned(),
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
+        SdkError::ResponseError(_) => "answered no response".to_owned(),
+        _ => "request not sent".to_owned(),
+    })
+}

@@ -1,0 +1,1 @@
+//! Recordings as copy jobs: who may copy one, and what came of it.

@@ -1,0 +1,1 @@
+//! Reading the ledger: the calls of a day, one call's whole story.

@@ -1,0 +1,135 @@
+//! Applying a delivery: plan, transact, and plan again with what was in the way.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
+};
+use tokio::time::Instant;
+
+use super::item::{self, number};
+use super::plan::{Outcome, Plan, Seen, Write, plan};
+use super::{Entry, Ledger, Unavailable, unavailable};
+
+/// The pause before the second try; doubled for each one after it, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+impl Ledger {
+    /// Makes a delivery durable: its evidence, its call's record and its recording's job in one
+    /// transaction. In the common case that is the only request.
+    ///
+    /// Safe to call again with the same delivery, whatever came of the first call.
+    ///
+    /// # Errors
+    /// The stores could not do it before the deadline. The sender must try again.
+    pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, Unavailable> {
+        for (key, content) in &entry.objects {
+            let put = self.claims.put(key, content.clone());
+            tokio::time::timeout_at(deadline, put).await.map_err(|_| late())??;
+        }
+        let mut seen = Seen::default();
+        let mut pause = FIRST_PAUSE;
+        // The token makes a transaction safe to repeat when its answer was lost.
+        let mut token = new_token();
+        loop {
+            let (writes, outcome) = match plan(entry, &seen, self.retention_days) {
+                Plan::Done(outcome) => return Ok(outcome),
+                Plan::Transact { writes, outcome } => (writes, outcome),
+            };
+            let transact = self.transact(&writes, &token);
+            match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
+                Ok(()) => return Ok(outcome),
+                Err(Failure::Conditions(reasons)) => {
+                    for (write, reason) in writes.iter().zip(reasons) {
+                        if reason.code() == Some("ConditionalCheckFailed") {
+                            seen.learn(write, reason.item);
+                        }
+                    }
+                    token = new_token();
+                }
+                Err(Failure::Transient(error)) => {
+                    tracing::warn!(%error, "a transaction did not go through; trying again");
+                    if Instant::now() + pause >= deadline {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn transact(&self, writes: &[Write], token: &str) -> Result<(), Failure> {
+        let request = self.client.transact_write_items().client_request_token(token);
+        let items = writes.iter().map(|write| self.transact_item(write)).collect::<Result<_, _>>()?;
+        let Err(error) = request.set_transact_items(Some(items)).send().await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                let reasons = cancelled.cancellation_reasons();
+                let unmet = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+                if reasons.iter().any(unmet) {
+                    Err(Failure::Conditions(reasons.to_vec()))
+                } else {
+                    let code =
+                        reasons.iter().filter_map(CancellationReason::code).find(|code| *code != "None");
+                    Err(Failure::Transient(Unavailable(code.unwrap_or("cancelled").to_owned())))
+                }
+            }
+            _ => Err(Failure::Transient(unavailable(&error))),
+        }
+    }
+
+    fn transact_item(&self, write: &Write) -> Result<TransactWriteItem, Failure> {
+        let put =
+            Put::builder().table_name(&self.table).return_values_on_condition_check_failure(Return::AllOld);
+        let incomplete =
+            |error: aws_sdk_dynamodb::error::BuildError| Failure::Transient(Unavailable(error.to_string()));
+        let item = TransactWriteItem::builder();
+        Ok(match write {
+            Write::Create(new) => item.put(
+                put.set_item(Some(new.clone()))
+                    .condition_expression("attribute_not_exists(pk)")
+                    .build()
+                    .map_err(incomplete)?,
+            ),
+            Write::Replace { item: new, counter, seen } => item.put(
+                put.set_item(Some(new.clone()))
+                    .condition_expression("#counter = :seen")
+                    .expression_attribute_names("#counter", *counter)
+                    .expression_attribute_values(":seen", number(seen))
+                    .build()
+                    .map_err(incomplete)?,
+            ),
+            Write::Absent(key) => item.condition_check(
+                ConditionCheck::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(key.attributes()))
+                    .condition_expression(format!("attribute_not_exists({})", item::PK))
+                    .return_values_on_condition_check_failure(Return::AllOld)
+                    .build()
+                    .map_err(incomplete)?,
+            ),
+        }
+        .build())
+    }
+}
+
+/// Why a transaction did not commit.
+enum Failure {
+    /// Something was in the way: one reason per write, with the item.
+    Conditions(Vec<CancellationReason>),
+    /// It may go through if it is sent again.
+    Transient(Unavailable),
+}
+
+fn late() -> Unavailable {
+    Unavailable("no answer before the deadline".to_owned())
+}
+
+fn new_token() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}
