@@ -1,13 +1,28 @@
 //! Verification, normalization and the ledger: what every function of the bundle has in common.
+//!
+//! A delivery goes `verify ▶ normalize ▶ plan ▶ one transaction ▶ 200`:
+//! [`webhook`] leads it there, [`provider`] knows the four senders, [`record`] is what their events
+//! become, [`ledger`] is the table.
+//!
+//! Invariants:
+//! - Nothing parses an unverified body: [`provider::Verified`] comes from [`provider::Provider::verify`] alone.
+//! - A 200 means that the evidence, the record and the recording's job are durable, in one commit.
+//! - Deliveries in any order, any number of times, concurrently, give the same record.
+//! - No I/O, no clock and no environment in [`provider`], [`record`] and [`signature`].
+//! - Nothing personal and no secret is logged; types that hold either redact themselves in `Debug`.
 
 pub mod aws;
 pub mod env;
 pub mod hangup;
+pub mod lambda;
 pub mod ledger;
 pub mod party;
 mod payload;
 pub mod provider;
 pub mod record;
+pub mod reply;
 pub mod signature;
 pub mod source;
+pub mod telemetry;
 pub mod timestamp;
+pub mod webhook;

@@ -157,11 +157,6 @@ impl<'a> Payload<'a> {
         .unwrap_or_default()
     }
 
-    /// Whether a field is there and not null.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.peek(name).is_some()
-    }
-
     /// Moves every field that was not taken to the record's `extensions`.
     pub(crate) fn leave_rest_in(mut self, record: &mut Record) {
         for (name, raw) in std::mem::take(&mut self.fields) {

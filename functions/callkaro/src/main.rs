@@ -1,1 +1,9 @@
-fn main() {}
+//! Receives the webhooks of Callkaro.
+
+use shared::lambda::Error;
+use shared::provider::Provider;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    shared::webhook::run(Provider::Callkaro).await
+}

@@ -1,0 +1,84 @@
+//! The edge to Lambda and API Gateway: events in, answers out. The only place that knows them.
+//!
+//! The body is decoded here and not by `lambda_http`, which panics on invalid base64.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderMap, Method};
+pub use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::aws_lambda_events::encodings::Body;
+pub use lambda_http::lambda_runtime::Error;
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+
+use crate::reply::{Problem, Reply};
+
+/// A request as a handler sees it.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The headers, as API Gateway hands them over: joined by commas where they were doubled.
+    pub headers: HeaderMap,
+    /// The parts of the path that the route names, decoded.
+    pub path: HashMap<String, String>,
+    /// The query string, without `?`, as it was sent.
+    pub query: String,
+    /// The raw body; `None` if it was said to be base64 and is not.
+    pub body: Option<Bytes>,
+    /// API Gateway's id of the request.
+    pub request_id: String,
+}
+
+impl From<ApiGatewayV2httpRequest> for Request {
+    fn from(event: ApiGatewayV2httpRequest) -> Self {
+        let body = event.body.unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            BASE64_STANDARD.decode(body).ok().map(Bytes::from)
+        } else {
+            Some(Bytes::from(body))
+        };
+        Self {
+            method: event.request_context.http.method,
+            headers: event.headers,
+            path: event.path_parameters,
+            query: event.raw_query_string.unwrap_or_default(),
+            body,
+            request_id: event.request_context.request_id.unwrap_or_default(),
+        }
+    }
+}
+
+/// Serves API Gateway's events until Lambda ends the environment.
+///
+/// # Errors
+/// Lambda's runtime API can't be reached.
+pub async fn serve(handler: impl AsyncFn(Request) -> Reply) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+        Ok::<_, Error>(answer(&handler, event.payload).await)
+    }))
+    .await
+}
+
+/// Answers one event. A panic in the handler is our bug and this one request's loss: 500.
+pub async fn answer(
+    handler: &impl AsyncFn(Request) -> Reply,
+    event: ApiGatewayV2httpRequest,
+) -> ApiGatewayV2httpResponse {
+    let request = Request::from(event);
+    let request_id = request.request_id.clone();
+    let reply = AssertUnwindSafe(handler(request)).catch_unwind().await;
+    let reply = reply.unwrap_or_else(|_| {
+        tracing::error!(request_id, "the handler panicked");
+        Problem::internal().reply(&request_id)
+    });
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(reply.status.as_u16());
+    response.headers = reply.headers;
+    response.body = Some(Body::Text(reply.body));
+    response
+}

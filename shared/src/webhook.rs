@@ -1,0 +1,192 @@
+//! A webhook function: verify, normalize, apply, answer.
+
+use std::time::Duration;
+
+use http::header::{ALLOW, HeaderValue};
+use http::{Method, StatusCode};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::aws::Aws;
+use crate::env;
+use crate::lambda::{self, Request};
+use crate::ledger::{Claims, Entry, Ledger, Outcome};
+use crate::provider::{Delivery, Normalized, Provider, Rejection, Unusable};
+use crate::reply::{Problem, Reply};
+use crate::source::Sources;
+use crate::telemetry;
+use crate::timestamp::Timestamp;
+
+/// The largest body that is taken. Lambda's limit for an event is 6 MB with base64, which leaves a
+/// little more than this.
+pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the ledger may take. CallKaro gives up after five seconds.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// How long deliveries' bodies are kept, unless configured otherwise.
+const DEFAULT_RETENTION_DAYS: u64 = 400;
+
+/// Receives one provider's webhooks.
+#[derive(Debug)]
+pub struct Webhook {
+    provider: Provider,
+    sources: Sources,
+    ledger: Ledger,
+}
+
+/// Runs a provider's function until Lambda ends the environment.
+///
+/// # Errors
+/// The environment is not complete, the provider has no source, or Lambda's runtime API can't be
+/// reached.
+pub async fn run(provider: Provider) -> Result<(), lambda::Error> {
+    telemetry::init();
+    let webhook = Webhook::from_env(provider).inspect_err(|error| tracing::error!("{error}"))?;
+    webhook.ledger.warm_up().await;
+    lambda::serve(async |request| webhook.respond(request, Timestamp::now()).await).await
+}
+
+impl Webhook {
+    /// A provider's webhooks, into a ledger.
+    pub fn new(provider: Provider, sources: Sources, ledger: Ledger) -> Self {
+        Self { provider, sources, ledger }
+    }
+
+    fn from_env(provider: Provider) -> Result<Self, env::BadEnvironment> {
+        let mut reader = env::Reader::default();
+        let sources = Sources::from_env(&mut reader);
+        if !sources.has(provider) {
+            reader.problem(
+                env::SOURCES,
+                format!("no source for {}: it would refuse everything", provider.name()),
+            );
+        }
+        let ledger = Ledger::from_env(&mut reader);
+        reader.finish(Self::new(provider, sources, ledger))
+    }
+
+    /// Answers one request that arrived at a time.
+    pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
+        let started = Instant::now();
+        let result = self.receive(&request, received_at).await;
+        let duration_ms = started.elapsed().as_millis();
+        let (provider, request_id) = (self.provider.name(), request.request_id.as_str());
+        match result {
+            Ok(received) => {
+                let Received { status, kind, source, call_id } = &received;
+                tracing::info!(request_id, provider, source, status, kind, call_id, duration_ms, "delivery");
+                Reply::json(StatusCode::OK, &json!({ "status": status, "call_id": call_id }))
+            }
+            Err(problem) => {
+                tracing::warn!(request_id, provider, error = problem.code, duration_ms, "refused");
+                let reply = problem.reply(request_id);
+                if problem.status == StatusCode::METHOD_NOT_ALLOWED {
+                    return reply.with_header(ALLOW, HeaderValue::from_static("POST"));
+                }
+                reply
+            }
+        }
+    }
+
+    async fn receive(&self, request: &Request, received_at: Timestamp) -> Result<Received, Problem> {
+        if request.method != Method::POST {
+            let message = format!("{} is not a way to deliver a webhook; use POST.", request.method);
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
+        }
+        let source = request.path.get("source").and_then(|name| self.sources.get(self.provider, name));
+        let source = source.ok_or_else(|| {
+            Problem::new(StatusCode::NOT_FOUND, "source_unknown", "No source of this name is configured.")
+        })?;
+        let body =
+            request.body.as_ref().ok_or_else(|| unreadable("The body is said to be base64 and is not."))?;
+        if body.len() > MAX_BODY_BYTES {
+            let message = format!("A body has at most {MAX_BODY_BYTES} bytes; this one has {}.", body.len());
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
+        }
+        let token = request.path.get("token").map(String::as_str);
+        let delivery = Delivery { headers: &request.headers, body, token, received_at };
+        let verified =
+            self.provider.verify(source, delivery).map_err(|rejection| unauthorized(&rejection))?;
+
+        let normalized = self.provider.normalize(source, &verified);
+        match &normalized {
+            Normalized::Unusable(Unusable::AccountMismatch) => {
+                let message = "The account in the body is not the one this source is pinned to.";
+                return Err(Problem::new(StatusCode::FORBIDDEN, "account_mismatch", message));
+            }
+            Normalized::Unusable(Unusable::Unreadable) if !self.provider.signs() => {
+                return Err(unreadable("The body is not the documented JSON."));
+            }
+            _ => {}
+        }
+        let entry =
+            Entry::new(self.provider, &source.name, received_at, &request.headers, &verified, normalized);
+        let outcome = self.ledger.apply(&entry, Instant::now() + DEADLINE).await.map_err(|error| {
+            tracing::error!(request_id = request.request_id, %error, "a delivery could not be stored");
+            Problem::unavailable()
+        })?;
+        Ok(Received {
+            status: status(outcome),
+            kind: entry.kind().map(telemetry::shortened),
+            source: source.name.clone(),
+            call_id: entry.call_id().map(str::to_owned),
+        })
+    }
+}
+
+struct Received {
+    status: &'static str,
+    kind: Option<String>,
+    source: String,
+    call_id: Option<String>,
+}
+
+impl Ledger {
+    /// The ledger that the environment names.
+    pub fn from_env(reader: &mut env::Reader) -> Self {
+        let table = reader.required(env::TABLE_NAME);
+        let bucket = reader.required(env::BUCKET_NAME);
+        let retention_days = reader.number(env::EVIDENCE_RETENTION_DAYS, DEFAULT_RETENTION_DAYS, 1..=3650);
+        let aws = Aws::from_env(reader);
+        Self::new(aws.dynamodb(), table, Claims::new(aws.s3(), bucket), retention_days)
+    }
+}
+
+impl Sources {
+    /// The sources that the environment names.
+    pub fn from_env(reader: &mut env::Reader) -> Self {
+        let json = reader.required(env::SOURCES);
+        if json.is_empty() {
+            return Self::default();
+        }
+        Self::from_json(&json).unwrap_or_else(|error| {
+            reader.problem(env::SOURCES, error);
+            Self::default()
+        })
+    }
+}
+
+fn status(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Duplicate => "duplicate",
+        Outcome::Revised => "revised",
+        Outcome::Quarantined => "quarantined",
+        Outcome::Ignored => "ignored",
+    }
+}
+
+fn unreadable(message: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", message)
+}
+
+fn unauthorized(rejection: &Rejection) -> Problem {
+    let code = match rejection {
+        Rejection::SignatureMissing { .. } => "signature_missing",
+        Rejection::SignatureMalformed { .. } => "signature_malformed",
+        Rejection::SignatureMismatch => "signature_mismatch",
+        Rejection::TokenMismatch => "token_mismatch",
+    };
+    Problem::new(StatusCode::UNAUTHORIZED, code, format!("Not accepted: {rejection}."))
+}
