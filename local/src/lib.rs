@@ -1,12 +1,13 @@
 //! The whole bundle in one process on embedded stores.
 //!
 //! The stores speak the real protocols on loopback, so the handlers and the AWS SDK in front of
-//! them are the same as in Lambda: [`s3`] is our own backend behind
+//! them are the same as in Lambda: [`dynamodb`] is dynoxide, [`s3`] is our own backend behind
 //! `s3s`.
 
 use std::fmt;
 use std::path::PathBuf;
 
+pub mod dynamodb;
 pub mod s3;
 
 mod server;
