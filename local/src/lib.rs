@@ -2,13 +2,14 @@
 //!
 //! The stores speak the real protocols on loopback, so the handlers and the AWS SDK in front of
 //! them are the same as in Lambda: [`dynamodb`] is dynoxide, [`s3`] is our own backend behind
-//! `s3s`.
+//! `s3s`, and [`stream`] stands in for Lambda's event source mapping.
 
 use std::fmt;
 use std::path::PathBuf;
 
 pub mod dynamodb;
 pub mod s3;
+pub mod stream;
 
 mod server;
 
