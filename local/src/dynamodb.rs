@@ -49,10 +49,7 @@ pub fn serve(
 ) -> anyhow::Result<DynamoDb> {
     let location = match storage {
         // Shared and named, so that a second connection can reach it.
-        Storage::Memory => format!(
-            "file:call-ledger-{:032x}?mode=memory&cache=shared",
-            fastrand::u128(..)
-        ),
+        Storage::Memory => format!("file:call-ledger-{:032x}?mode=memory&cache=shared", fastrand::u128(..)),
         Storage::Folder(path) => database_file(path)?,
     };
     let database = Database::new(&location).map_err(engine_error("could not open the database"))?;
@@ -66,11 +63,7 @@ pub fn serve(
             .await
             .map_err(|error| anyhow!("the local DynamoDB endpoint failed: {error}"))
     })?;
-    Ok(DynamoDb {
-        address: server.address,
-        database,
-        server,
-    })
+    Ok(DynamoDb { address: server.address, database, server })
 }
 
 impl DynamoDb {
@@ -81,9 +74,8 @@ impl DynamoDb {
     /// indexes or stream: made from an older template, it can't be told to change here.
     pub fn create_table(&self, name: &str, definition: &TableDefinition) -> anyhow::Result<()> {
         let database = &self.database;
-        let existing = database
-            .get_table_metadata(name)
-            .map_err(engine_error("could not look up the table"))?;
+        let existing =
+            database.get_table_metadata(name).map_err(engine_error("could not look up the table"))?;
         let time_to_live_enabled = match &existing {
             Some(table) => table.ttl_enabled,
             None => {
@@ -93,8 +85,7 @@ impl DynamoDb {
                 false
             }
         };
-        if let (Some(attribute), false) = (&definition.time_to_live_attribute, time_to_live_enabled)
-        {
+        if let (Some(attribute), false) = (&definition.time_to_live_attribute, time_to_live_enabled) {
             database
                 .update_time_to_live(UpdateTimeToLiveRequest {
                     table_name: name.to_owned(),
@@ -105,17 +96,12 @@ impl DynamoDb {
                 })
                 .map_err(engine_error("could not enable time to live"))?;
         }
-        let request = DescribeTableRequest {
-            table_name: name.to_owned(),
-        };
-        let described = database
-            .describe_table(request)
-            .map_err(engine_error("could not describe the table"))?;
+        let request = DescribeTableRequest { table_name: name.to_owned() };
+        let described =
+            database.describe_table(request).map_err(engine_error("could not describe the table"))?;
         definition
             .check(&serde_json::to_value(described.table)?)
-            .with_context(|| {
-                format!("the table {name} here was made from another template; remove its data")
-            })
+            .with_context(|| format!("the table {name} here was made from another template; remove its data"))
     }
 
     /// Resolves once the endpoint has stopped: at most about a second after `shutdown`, even if a
@@ -131,9 +117,7 @@ impl DynamoDb {
 
 impl fmt::Debug for DynamoDb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamoDb")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_struct("DynamoDb").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -141,9 +125,7 @@ fn database_file(folder: &Path) -> anyhow::Result<String> {
     fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     // Absolute, because SQLite reads a relative path that begins with `file:` as a URI.
     let path = std::path::absolute(folder.join("dynamodb.sqlite"))?;
-    path.into_os_string()
-        .into_string()
-        .map_err(|path| anyhow!("{} is not UTF-8", path.display()))
+    path.into_os_string().into_string().map_err(|path| anyhow!("{} is not UTF-8", path.display()))
 }
 
 /// Gives the stream's records the index dynoxide leaves out, and removes old ones.

@@ -7,8 +7,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
+pub mod client;
+pub mod demo;
 pub mod dynamodb;
+pub mod gateway;
+pub mod keys;
+pub mod origin;
 pub mod s3;
+pub mod sample;
+pub mod stack;
 pub mod stream;
 
 mod server;
@@ -37,8 +44,6 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
     }
 }

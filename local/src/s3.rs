@@ -17,13 +17,12 @@ use http::StatusCode;
 use s3s::auth::SimpleAuth;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CreateBucketInput, CreateBucketOutput,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
-    GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
-    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input, ListObjectsV2Output,
-    ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, PutObjectTaggingInput,
-    PutObjectTaggingOutput, UploadPartInput, UploadPartOutput,
+    CompleteMultipartUploadOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput,
+    GetObjectTaggingInput, GetObjectTaggingOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
+    HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput,
+    PutObjectTaggingInput, PutObjectTaggingOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::service::S3ServiceBuilder;
 use s3s::{HttpError, S3Request, S3Response, S3Result, s3_error};
@@ -89,10 +88,7 @@ pub fn serve(
             .await
             .context("the local S3 endpoint failed")
     })?;
-    Ok(S3 {
-        address: server.address,
-        server,
-    })
+    Ok(S3 { address: server.address, server })
 }
 
 impl S3 {
@@ -170,17 +166,11 @@ impl s3s::S3 for Backend {
         Ok(S3Response::new(HeadBucketOutput::default()))
     }
 
-    async fn put_object(
-        &self,
-        request: S3Request<PutObjectInput>,
-    ) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         objects::put(&self.0, request).await
     }
 
-    async fn get_object(
-        &self,
-        request: S3Request<GetObjectInput>,
-    ) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         objects::get(&self.0, request)
     }
 
@@ -195,17 +185,9 @@ impl s3s::S3 for Backend {
         &self,
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        let DeleteObjectInput {
-            bucket,
-            key,
-            if_match,
-            ..
-        } = request.input;
+        let DeleteObjectInput { bucket, key, if_match, .. } = request.input;
         if if_match.is_some() {
-            return Err(s3_error!(
-                NotImplemented,
-                "If-Match can't guard a deletion here"
-            ));
+            return Err(s3_error!(NotImplemented, "If-Match can't guard a deletion here"));
         }
         blocking(&self.0, move |store| store.delete(&bucket, &key)).await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
@@ -261,10 +243,7 @@ impl s3s::S3 for Backend {
         request: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         let input = request.input;
-        blocking(&self.0, move |store| {
-            store.abort(&input.bucket, &input.key, &input.upload_id)
-        })
-        .await?;
+        blocking(&self.0, move |store| store.abort(&input.bucket, &input.key, &input.upload_id)).await?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
@@ -275,10 +254,7 @@ impl s3s::S3 for Backend {
         multipart::list_uploads(&self.0, request.input).map(S3Response::new)
     }
 
-    async fn list_parts(
-        &self,
-        request: S3Request<ListPartsInput>,
-    ) -> S3Result<S3Response<ListPartsOutput>> {
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
         multipart::list_parts(&self.0, request.input).map(S3Response::new)
     }
 }

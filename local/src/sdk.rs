@@ -7,10 +7,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 pub(crate) fn credentials() -> crate::Credentials {
-    crate::Credentials {
-        access_key_id: "local".to_owned(),
-        secret_access_key: "local-secret".to_owned(),
-    }
+    crate::Credentials { access_key_id: "local".to_owned(), secret_access_key: "local-secret".to_owned() }
 }
 
 pub(crate) fn s3(address: SocketAddr) -> aws_sdk_s3::Client {
@@ -35,13 +32,7 @@ pub(crate) fn s3(address: SocketAddr) -> aws_sdk_s3::Client {
 pub(crate) fn dynamodb(address: SocketAddr) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
-        .credentials_provider(Credentials::new(
-            "local",
-            "local-secret",
-            None,
-            None,
-            "tests",
-        ))
+        .credentials_provider(Credentials::new("local", "local-secret", None, None, "tests"))
         .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
         .endpoint_url(format!("http://{address}"))
         .http_client(http_client())
@@ -50,7 +41,5 @@ pub(crate) fn dynamodb(address: SocketAddr) -> aws_sdk_dynamodb::Client {
 }
 
 fn http_client() -> aws_sdk_s3::config::SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }

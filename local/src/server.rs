@@ -49,28 +49,22 @@ where
     let address = listener.local_addr()?;
     // A listener belongs to the runtime that made it; taken out, it can join the new one.
     let listener = listener.into_std()?;
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (end, ended) = oneshot::channel();
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let result = runtime.block_on(async move {
-                let (stop, stopping) = oneshot::channel();
-                let serving = serve(TcpListener::from_std(listener)?, stopping);
-                tokio::pin!(serving);
-                tokio::select! {
-                    result = &mut serving => return result,
-                    () = shutdown => drop(stop),
-                }
-                tokio::time::timeout(SHUTDOWN_LIMIT, serving)
-                    .await
-                    .unwrap_or(Ok(()))
-            });
-            runtime.shutdown_timeout(SHUTDOWN_LIMIT);
-            // Nobody listening means nobody wants to know.
-            let _ = end.send(result);
-        })?;
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let result = runtime.block_on(async move {
+            let (stop, stopping) = oneshot::channel();
+            let serving = serve(TcpListener::from_std(listener)?, stopping);
+            tokio::pin!(serving);
+            tokio::select! {
+                result = &mut serving => return result,
+                () = shutdown => drop(stop),
+            }
+            tokio::time::timeout(SHUTDOWN_LIMIT, serving).await.unwrap_or(Ok(()))
+        });
+        runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+        // Nobody listening means nobody wants to know.
+        let _ = end.send(result);
+    })?;
     Ok(Server { address, ended })
 }

@@ -129,10 +129,7 @@ async fn read(
     limit: usize,
 ) -> anyhow::Result<(Vec<Record>, String)> {
     let database = database.clone();
-    let request = GetRecordsRequest {
-        shard_iterator,
-        limit: Some(limit),
-    };
+    let request = GetRecordsRequest { shard_iterator, limit: Some(limit) };
     // SQLite blocks, and a write may hold its lock.
     let response = tokio::task::spawn_blocking(move || database.get_records(request)).await?;
     let response = response.map_err(unreadable)?;

@@ -13,6 +13,10 @@ use crate::timestamp::Timestamp;
 
 mod agni;
 mod callkaro;
+#[cfg(test)]
+mod completeness;
+#[cfg(test)]
+mod fixture;
 mod header;
 mod reading;
 mod recording;

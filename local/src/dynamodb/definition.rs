@@ -43,23 +43,14 @@ pub fn table_definition(template: &str, logical_id: &str) -> anyhow::Result<Tabl
     let time_to_live = table.get("TimeToLiveSpecification");
     let stream = table.get("StreamSpecification");
     Ok(TableDefinition {
-        time_to_live_attribute: time_to_live
-            .map(time_to_live_attribute)
-            .transpose()?
-            .flatten(),
+        time_to_live_attribute: time_to_live.map(time_to_live_attribute).transpose()?.flatten(),
         attribute_definitions: table.need("AttributeDefinitions")?.json()?,
         key_schema: table.need("KeySchema")?.json()?,
         global_secondary_indexes: match table.get("GlobalSecondaryIndexes") {
             None => Vec::new(),
-            Some(indexes) => indexes
-                .entries()?
-                .iter()
-                .map(index)
-                .collect::<anyhow::Result<_>>()?,
+            Some(indexes) => indexes.entries()?.iter().map(index).collect::<anyhow::Result<_>>()?,
         },
-        stream_view_type: stream
-            .map(|stream| stream.need("StreamViewType")?.json())
-            .transpose()?,
+        stream_view_type: stream.map(|stream| stream.need("StreamViewType")?.json()).transpose()?,
     })
 }
 
@@ -77,8 +68,7 @@ impl TableDefinition {
             request["GlobalSecondaryIndexes"] = self.global_secondary_indexes.clone().into();
         }
         if let Some(view_type) = &self.stream_view_type {
-            request["StreamSpecification"] =
-                json!({"StreamEnabled": true, "StreamViewType": view_type});
+            request["StreamSpecification"] = json!({"StreamEnabled": true, "StreamViewType": view_type});
         }
         serde_json::from_value(request).context("DynamoDB would refuse the table's definition")
     }
@@ -86,11 +76,7 @@ impl TableDefinition {
     /// Checks that a table, as DescribeTable shows it, has these keys, indexes and stream.
     pub(super) fn check(&self, described: &Value) -> anyhow::Result<()> {
         let actual = &described["KeySchema"];
-        ensure!(
-            *actual == self.key_schema,
-            "its key is {actual} instead of {}",
-            self.key_schema
-        );
+        ensure!(*actual == self.key_schema, "its key is {actual} instead of {}", self.key_schema);
         let shown = described["GlobalSecondaryIndexes"].as_array();
         let actual = by_name(shown.into_iter().flatten())?;
         let wanted = by_name(&self.global_secondary_indexes)?;
@@ -136,9 +122,7 @@ impl<'a> Node<'a> {
             bail!("{} is not a list", self.path);
         };
         let numbered = entries.iter().enumerate();
-        Ok(numbered
-            .map(|(number, entry)| Node::new(entry, format!("{}[{number}]", self.path)))
-            .collect())
+        Ok(numbered.map(|(number, entry)| Node::new(entry, format!("{}[{number}]", self.path))).collect())
     }
 
     fn json(&self) -> anyhow::Result<Value> {
@@ -162,11 +146,9 @@ impl<'a> Node<'a> {
                 }
                 Value::Object(object)
             }
-            Yaml::Tagged(tag, _) => bail!(
-                "{} is !{}, which only CloudFormation can work out",
-                self.path,
-                tag.suffix
-            ),
+            Yaml::Tagged(tag, _) => {
+                bail!("{} is !{}, which only CloudFormation can work out", self.path, tag.suffix)
+            }
             other => bail!("{} is {other:?}, which has no place here", self.path),
         })
     }

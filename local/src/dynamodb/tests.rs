@@ -28,24 +28,14 @@ async fn creates_the_table_of_the_template_once() -> anyhow::Result<()> {
     let client = sdk::dynamodb(dynamodb.address);
     let described = client.describe_table().table_name("calls").send().await?;
     let table = described.table.context("no table")?;
-    let mut indexes: Vec<_> = table
-        .global_secondary_indexes()
-        .iter()
-        .filter_map(|index| index.index_name())
-        .collect();
+    let mut indexes: Vec<_> =
+        table.global_secondary_indexes().iter().filter_map(|index| index.index_name()).collect();
     indexes.sort_unstable();
     assert_eq!(indexes, ["by-from", "by-time", "by-to", "work"]);
     let stream = table.stream_specification().context("no stream")?;
-    assert_eq!(
-        stream.stream_view_type().map(|view| view.as_str()),
-        Some("NEW_AND_OLD_IMAGES")
-    );
+    assert_eq!(stream.stream_view_type().map(|view| view.as_str()), Some("NEW_AND_OLD_IMAGES"));
 
-    let described = client
-        .describe_time_to_live()
-        .table_name("calls")
-        .send()
-        .await?;
+    let described = client.describe_time_to_live().table_name("calls").send().await?;
     let ttl = described.time_to_live_description.context("no TTL")?;
     assert_eq!(ttl.attribute_name(), Some("expires_at_epoch"));
     assert_eq!(ttl.time_to_live_status(), Some(&TimeToLiveStatus::Enabled));
@@ -95,10 +85,7 @@ async fn a_folder_keeps_items_and_refuses_another_template() -> anyhow::Result<(
     dynamodb.create_table("calls", &definition)?;
     let client = sdk::dynamodb(dynamodb.address);
     let put = client.put_item().table_name("calls");
-    put.item("pk", text("a"))
-        .item("sk", text("b"))
-        .send()
-        .await?;
+    put.item("pk", text("a")).item("sk", text("b")).send().await?;
     drop(stop);
     dynamodb.stopped().await?;
 
@@ -113,10 +100,7 @@ async fn a_folder_keeps_items_and_refuses_another_template() -> anyhow::Result<(
     let other = table_definition(&other, "CallsTable")?;
     let error = dynamodb.create_table("calls", &other);
     let error = error.err().context("it was accepted")?;
-    assert_eq!(
-        error.to_string(),
-        "the table calls here was made from another template; remove its data"
-    );
+    assert_eq!(error.to_string(), "the table calls here was made from another template; remove its data");
     assert!(format!("{error:#}").contains("by-callee"), "{error:#}");
     Ok(())
 }
@@ -129,17 +113,12 @@ async fn a_half_sent_request_does_not_hold_the_shutdown() -> anyhow::Result<()> 
         let _ = stopping.await;
     })?;
     let mut half = TcpStream::connect(dynamodb.address).await?;
-    half.write_all(b"POST / HTTP/1.1\r\ncontent-length: 100\r\n\r\n{")
-        .await?;
+    half.write_all(b"POST / HTTP/1.1\r\ncontent-length: 100\r\n\r\n{").await?;
     tokio::time::sleep(Duration::from_millis(50)).await;
     let asked = Instant::now();
     drop(stop);
     dynamodb.stopped().await?;
-    assert!(
-        asked.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     Ok(())
 }
 
@@ -167,10 +146,7 @@ fn a_missing_piece_is_named() {
     let message = |template: &str, id: &str| {
         table_definition(template, id).map_or_else(|error| error.to_string(), |_| String::new())
     };
-    assert_eq!(
-        message(TEMPLATE, "OtherTable"),
-        "Resources.OtherTable is missing in the template"
-    );
+    assert_eq!(message(TEMPLATE, "OtherTable"), "Resources.OtherTable is missing in the template");
     assert_eq!(
         message(TEMPLATE, "RecordingsBucket"),
         "Resources.RecordingsBucket.Type is \"AWS::S3::Bucket\" instead of AWS::DynamoDB::Table"

@@ -36,11 +36,7 @@ enum Place {
 impl Blob {
     /// A file written by an earlier process and named by a document.
     pub(super) fn existing(path: PathBuf, size_bytes: u64) -> Blob {
-        Blob {
-            place: Place::File(path),
-            kept: AtomicBool::new(true),
-            size_bytes,
-        }
+        Blob { place: Place::File(path), kept: AtomicBool::new(true), size_bytes }
     }
 
     /// A published document refers to this blob.
@@ -57,10 +53,9 @@ impl Blob {
     pub(super) fn name(&self) -> String {
         match &self.place {
             Place::Memory(_) => String::new(),
-            Place::File(path) => path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            Place::File(path) => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
         }
     }
 
@@ -132,14 +127,7 @@ impl Writer {
     }
 
     fn new(place: Place, file: Option<tokio::fs::File>) -> Writer {
-        Writer {
-            blob: Blob {
-                place,
-                kept: AtomicBool::new(false),
-                size_bytes: 0,
-            },
-            file,
-        }
+        Writer { blob: Blob { place, kept: AtomicBool::new(false), size_bytes: 0 }, file }
     }
 }
 
@@ -152,11 +140,7 @@ pub(super) fn read(blobs: &[Arc<Blob>], range: Range<u64>) -> StreamingBlob {
 /// A stretch of one blob.
 enum Segment {
     Memory(Bytes),
-    File {
-        blob: Arc<Blob>,
-        path: PathBuf,
-        range: Range<u64>,
-    },
+    File { blob: Arc<Blob>, path: PathBuf, range: Range<u64> },
 }
 
 /// A file segment under way: the blob is held so that its file stays.
@@ -211,10 +195,7 @@ async fn next_chunk((mut segments, mut open): Reading) -> io::Result<Option<(Byt
         if let Some(mut reading) = open.take() {
             let wanted = reading.left_bytes.min(READ_BYTES as u64);
             let mut buffer = BytesMut::with_capacity(READ_BYTES);
-            let read = (&mut reading.file)
-                .take(wanted)
-                .read_buf(&mut buffer)
-                .await?;
+            let read = (&mut reading.file).take(wanted).read_buf(&mut buffer).await?;
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -230,11 +211,7 @@ async fn next_chunk((mut segments, mut open): Reading) -> io::Result<Option<(Byt
             Some(Segment::File { blob, path, range }) => {
                 let mut file = tokio::fs::File::open(&path).await?;
                 file.seek(io::SeekFrom::Start(range.start)).await?;
-                open = Some(OpenFile {
-                    _blob: blob,
-                    file,
-                    left_bytes: range.end - range.start,
-                });
+                open = Some(OpenFile { _blob: blob, file, left_bytes: range.end - range.start });
             }
         }
     }

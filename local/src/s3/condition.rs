@@ -27,14 +27,12 @@ impl WriteCondition {
             (None, Some(ETagCondition::Any)) => Ok(WriteCondition::Absent),
             (Some(ETagCondition::Any), None) => Ok(WriteCondition::Present),
             (Some(ETagCondition::ETag(etag)), None) => Ok(WriteCondition::Matches(etag)),
-            (None, Some(ETagCondition::ETag(_))) => Err(s3_error!(
-                NotImplemented,
-                "If-None-Match takes only * when writing"
-            )),
-            (Some(_), Some(_)) => Err(s3_error!(
-                NotImplemented,
-                "If-Match and If-None-Match can't be combined when writing"
-            )),
+            (None, Some(ETagCondition::ETag(_))) => {
+                Err(s3_error!(NotImplemented, "If-None-Match takes only * when writing"))
+            }
+            (Some(_), Some(_)) => {
+                Err(s3_error!(NotImplemented, "If-Match and If-None-Match can't be combined when writing"))
+            }
         }
     }
 
@@ -44,9 +42,7 @@ impl WriteCondition {
             | (WriteCondition::Absent, None)
             | (WriteCondition::Present, Some(_)) => Ok(()),
             (WriteCondition::Matches(etag), Some(object)) if etag.value() == object.etag => Ok(()),
-            (WriteCondition::Present | WriteCondition::Matches(_), None) => {
-                Err(s3_error!(NoSuchKey))
-            }
+            (WriteCondition::Present | WriteCondition::Matches(_), None) => Err(s3_error!(NoSuchKey)),
             (WriteCondition::Absent | WriteCondition::Matches(_), Some(_)) => {
                 Err(s3_error!(PreconditionFailed))
             }

@@ -42,42 +42,27 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(root: PathBuf) -> anyhow::Result<Folder> {
-        for name in [
-            BLOBS,
-            Kind::Bucket.folder(),
-            Kind::Object.folder(),
-            Kind::Upload.folder(),
-        ] {
+        for name in [BLOBS, Kind::Bucket.folder(), Kind::Object.folder(), Kind::Upload.folder()] {
             fs::create_dir_all(root.join(name))
                 .with_context(|| format!("could not create {}", root.join(name).display()))?;
         }
         sync(&root)?;
         let lock = File::create(root.join("lock"))?;
-        lock.try_lock()
-            .with_context(|| format!("{} is in use by another process", root.display()))?;
+        lock.try_lock().with_context(|| format!("{} is in use by another process", root.display()))?;
         let started = SystemTime::UNIX_EPOCH.elapsed()?.as_nanos();
-        Ok(Folder {
-            root,
-            started,
-            blobs: AtomicU64::new(0),
-            _lock: lock,
-        })
+        Ok(Folder { root, started, blobs: AtomicU64::new(0), _lock: lock })
     }
 
     /// A path for a new blob, never used before.
     pub(super) fn new_blob_path(&self) -> PathBuf {
         let number = self.blobs.fetch_add(1, Ordering::Relaxed);
-        self.root
-            .join(BLOBS)
-            .join(format!("{:x}-{number:x}", self.started))
+        self.root.join(BLOBS).join(format!("{:x}-{number:x}", self.started))
     }
 
     /// The blob a document names. An error if it is missing: then acknowledged data was lost.
     pub(super) fn blob(&self, name: &BlobName) -> anyhow::Result<Arc<Blob>> {
         let path = self.root.join(BLOBS).join(&name.name);
-        let size_bytes = fs::metadata(&path)
-            .with_context(|| format!("{} is missing", path.display()))?
-            .len();
+        let size_bytes = fs::metadata(&path).with_context(|| format!("{} is missing", path.display()))?.len();
         anyhow::ensure!(
             size_bytes == name.size_bytes,
             "{} has {size_bytes} bytes instead of {}",
@@ -114,10 +99,7 @@ impl Folder {
         let mut documents = Vec::new();
         for entry in fs::read_dir(self.root.join(kind.folder()))? {
             let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|extension| extension == "json") {
                 let document = serde_json::from_slice(&fs::read(&path)?)
                     .with_context(|| format!("{} can't be read", path.display()))?;
                 documents.push(document);

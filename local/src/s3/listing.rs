@@ -14,12 +14,8 @@ use super::store::{Objects, Store};
 const MAXIMUM_KEYS: i32 = 1000;
 
 /// What `encoding-type=url` leaves as it is.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Lists one page. The continuation token is the last key or common prefix of the page before.
 pub(super) fn list(store: &Store, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
@@ -27,35 +23,21 @@ pub(super) fn list(store: &Store, input: ListObjectsV2Input) -> S3Result<ListObj
         None => input.start_after.clone(),
         Some(token) => Some(decode_token(token)?),
     };
-    let maximum = input
-        .max_keys
-        .unwrap_or(MAXIMUM_KEYS)
-        .clamp(0, MAXIMUM_KEYS);
+    let maximum = input.max_keys.unwrap_or(MAXIMUM_KEYS).clamp(0, MAXIMUM_KEYS);
     let prefix = input.prefix.clone().unwrap_or_default();
-    let delimiter = input
-        .delimiter
-        .as_deref()
-        .filter(|delimiter| !delimiter.is_empty());
+    let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let limit = usize::try_from(maximum).unwrap_or_default();
-    let page = store.with_bucket(&input.bucket, |objects| {
-        page(objects, &prefix, delimiter, after.as_deref(), limit)
-    })?;
+    let page = store
+        .with_bucket(&input.bucket, |objects| page(objects, &prefix, delimiter, after.as_deref(), limit))?;
 
-    let url = input
-        .encoding_type
-        .as_ref()
-        .is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
+    let url = input.encoding_type.as_ref().is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
     let encoded = |key: &str| match url {
         true => utf8_percent_encode(key, UNRESERVED).to_string(),
         false => key.to_owned(),
     };
-    let contents = page.objects.into_iter().map(|object| Object {
-        key: object.key.as_deref().map(encoded),
-        ..object
-    });
-    let common_prefixes = page.prefixes.iter().map(|prefix| CommonPrefix {
-        prefix: Some(encoded(prefix)),
-    });
+    let contents =
+        page.objects.into_iter().map(|object| Object { key: object.key.as_deref().map(encoded), ..object });
+    let common_prefixes = page.prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(encoded(prefix)) });
     let contents: Vec<_> = contents.collect();
     let common_prefixes: Vec<_> = common_prefixes.collect();
     Ok(ListObjectsV2Output {
@@ -83,13 +65,7 @@ struct Page {
     next: Option<String>,
 }
 
-fn page(
-    objects: &Objects,
-    prefix: &str,
-    delimiter: Option<&str>,
-    after: Option<&str>,
-    limit: usize,
-) -> Page {
+fn page(objects: &Objects, prefix: &str, delimiter: Option<&str>, after: Option<&str>, limit: usize) -> Page {
     let mut page = Page::default();
     let mut last: Option<String> = None;
     let from = match after {

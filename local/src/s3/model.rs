@@ -153,10 +153,7 @@ impl PartDocument {
 
 impl BlobName {
     fn of(blob: &Blob) -> BlobName {
-        BlobName {
-            name: blob.name(),
-            size_bytes: blob.size_bytes,
-        }
+        BlobName { name: blob.name(), size_bytes: blob.size_bytes }
     }
 }
 

@@ -62,19 +62,11 @@ pub(super) async fn upload_part(
 ) -> S3Result<S3Response<UploadPartOutput>> {
     let input = request.input;
     if !(1..=MAXIMUM_PART_NUMBER).contains(&input.part_number) {
-        return Err(s3_error!(
-            InvalidArgument,
-            "part numbers go from 1 to 10000"
-        ));
+        return Err(s3_error!(InvalidArgument, "part numbers go from 1 to 10000"));
     }
     store.upload(&input.bucket, &input.key, &input.upload_id)?;
     let sent = checksums_of!(input);
-    let expected = Expected::new(
-        input.content_md5,
-        sent,
-        &request.headers,
-        request.trailing_headers,
-    );
+    let expected = Expected::new(input.content_md5, sent, &request.headers, request.trailing_headers);
     let received = receive(store, input.body, expected).await?;
     let part = Part {
         etag: received.md5,
@@ -82,16 +74,11 @@ pub(super) async fn upload_part(
         modified_ms: now_ms(),
         blob: received.blob,
     };
-    let output = UploadPartOutput {
-        e_tag: Some(ETag::Strong(part.etag.clone())),
-        ..UploadPartOutput::default()
-    };
+    let output =
+        UploadPartOutput { e_tag: Some(ETag::Strong(part.etag.clone())), ..UploadPartOutput::default() };
     let output = with_checksums!(output, part.checksums.clone());
     let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
-    blocking(store, move |store| {
-        store.put_part((&bucket, &key, &id), input.part_number, part)
-    })
-    .await?;
+    blocking(store, move |store| store.put_part((&bucket, &key, &id), input.part_number, part)).await?;
     Ok(S3Response::new(output))
 }
 
@@ -99,17 +86,10 @@ pub(super) async fn complete(
     store: &Arc<Store>,
     input: CompleteMultipartUploadInput,
 ) -> S3Result<CompleteMultipartUploadOutput> {
-    let condition =
-        WriteCondition::from_headers(input.if_match.clone(), input.if_none_match.clone())?;
+    let condition = WriteCondition::from_headers(input.if_match.clone(), input.if_none_match.clone())?;
     let sent = checksums_of!(input);
-    if [&sent.crc32, &sent.crc32c, &sent.sha1, &sent.sha256]
-        .iter()
-        .any(|checksum| checksum.is_some())
-    {
-        return Err(s3_error!(
-            NotImplemented,
-            "of a whole multipart object only CRC64NVME is computed here"
-        ));
+    if [&sent.crc32, &sent.crc32c, &sent.sha1, &sent.sha256].iter().any(|checksum| checksum.is_some()) {
+        return Err(s3_error!(NotImplemented, "of a whole multipart object only CRC64NVME is computed here"));
     }
     blocking(store, move |store| {
         let upload = store.upload(&input.bucket, &input.key, &input.upload_id)?;
@@ -117,14 +97,8 @@ pub(super) async fn complete(
         let parts = choose_parts(&upload, &listed.unwrap_or_default())?;
         let object = assemble(upload.about.clone(), &parts)?;
         sent.check(&object.checksums)?;
-        if input
-            .mpu_object_size
-            .is_some_and(|size| u64::try_from(size) != Ok(object.size_bytes))
-        {
-            return Err(s3_error!(
-                InvalidRequest,
-                "the size differs from x-amz-mp-object-size"
-            ));
+        if input.mpu_object_size.is_some_and(|size| u64::try_from(size) != Ok(object.size_bytes)) {
+            return Err(s3_error!(InvalidRequest, "the size differs from x-amz-mp-object-size"));
         }
         let output = CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -150,21 +124,12 @@ fn choose_parts(upload: &Upload, listed: &[CompletedPart]) -> S3Result<Vec<Part>
             return Err(s3_error!(InvalidPartOrder));
         }
         last_number = number;
-        let part = upload
-            .parts
-            .get(&number)
-            .ok_or_else(|| s3_error!(InvalidPart))?;
-        let same_etag = entry
-            .e_tag
-            .as_ref()
-            .is_some_and(|etag| etag.value() == part.etag);
+        let part = upload.parts.get(&number).ok_or_else(|| s3_error!(InvalidPart))?;
+        let same_etag = entry.e_tag.as_ref().is_some_and(|etag| etag.value() == part.etag);
         if !same_etag || checksums_of!(entry.clone()).check(&part.checksums).is_err() {
             return Err(s3_error!(InvalidPart));
         }
-        if chosen
-            .last()
-            .is_some_and(|part| part.blob.size_bytes < MINIMUM_PART_BYTES)
-        {
+        if chosen.last().is_some_and(|part| part.blob.size_bytes < MINIMUM_PART_BYTES) {
             return Err(s3_error!(EntityTooSmall));
         }
         chosen.push(part.clone());
@@ -185,10 +150,7 @@ fn assemble(about: About, parts: &[Part]) -> S3Result<Object> {
     Ok(Object {
         about,
         etag: format!("{}-{}", hex::encode(md5.finalize()), parts.len()),
-        checksums: Checksums {
-            crc64nvme: Some(crc64nvme(&blobs)?),
-            ..Checksums::default()
-        },
+        checksums: Checksums { crc64nvme: Some(crc64nvme(&blobs)?), ..Checksums::default() },
         size_bytes: blobs.iter().map(|blob| blob.size_bytes).sum(),
         modified_ms: now_ms(),
         blobs,
@@ -222,10 +184,7 @@ pub(super) fn list_uploads(
 pub(super) fn list_parts(store: &Store, input: ListPartsInput) -> S3Result<ListPartsOutput> {
     let upload = store.upload(&input.bucket, &input.key, &input.upload_id)?;
     let after = input.part_number_marker.unwrap_or_default();
-    let listed = upload
-        .parts
-        .into_iter()
-        .filter(|(number, _)| *number > after);
+    let listed = upload.parts.into_iter().filter(|(number, _)| *number > after);
     let parts = listed.map(|(number, part)| {
         let listed = s3s::dto::Part {
             e_tag: Some(ETag::Strong(part.etag)),

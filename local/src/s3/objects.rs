@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use s3s::dto::{
-    GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
-    HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput, PutObjectTaggingInput, Tag,
+    GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadObjectInput,
+    HeadObjectOutput, PutObjectInput, PutObjectOutput, PutObjectTaggingInput, Tag,
 };
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 use url::form_urlencoded;
@@ -36,12 +36,7 @@ pub(super) async fn put(
         metadata: input.metadata.unwrap_or_default().into_iter().collect(),
         tags: parse_tags(input.tagging.as_deref())?,
     };
-    let expected = Expected::new(
-        input.content_md5,
-        sent,
-        &request.headers,
-        request.trailing_headers,
-    );
+    let expected = Expected::new(input.content_md5, sent, &request.headers, request.trailing_headers);
     // Known too late otherwise: the body would be stored first.
     store.with_bucket(&about.bucket, |_| ())?;
     let received = receive(store, input.body, expected).await?;
@@ -53,10 +48,7 @@ pub(super) async fn put(
         modified_ms: now_ms(),
         blobs: vec![received.blob],
     };
-    let output = PutObjectOutput {
-        e_tag: Some(object.etag()),
-        ..PutObjectOutput::default()
-    };
+    let output = PutObjectOutput { e_tag: Some(object.etag()), ..PutObjectOutput::default() };
     let output = with_checksums!(output, object.checksums.clone());
     blocking(store, move |store| store.put(object, &condition)).await?;
     Ok(S3Response::new(output))
@@ -71,11 +63,7 @@ pub(super) fn get(
         return Err(s3_error!(NotImplemented, "partNumber is not implemented"));
     }
     let object = store.object(&input.bucket, &input.key)?;
-    check_read(
-        &object,
-        input.if_match.as_ref(),
-        input.if_none_match.as_ref(),
-    )?;
+    check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let whole = 0..object.size_bytes;
     let range = match &input.range {
         None => whole.clone(),
@@ -85,25 +73,13 @@ pub(super) fn get(
     let output = GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         body: Some(blob::read(&object.blobs, range.clone())),
-        cache_control: input
-            .response_cache_control
-            .or_else(|| about.cache_control.clone()),
-        content_disposition: input
-            .response_content_disposition
-            .or_else(|| about.content_disposition.clone()),
-        content_encoding: input
-            .response_content_encoding
-            .or_else(|| about.content_encoding.clone()),
-        content_language: input
-            .response_content_language
-            .or_else(|| about.content_language.clone()),
+        cache_control: input.response_cache_control.or_else(|| about.cache_control.clone()),
+        content_disposition: input.response_content_disposition.or_else(|| about.content_disposition.clone()),
+        content_encoding: input.response_content_encoding.or_else(|| about.content_encoding.clone()),
+        content_language: input.response_content_language.or_else(|| about.content_language.clone()),
         content_length: Some(length(range.end - range.start)),
-        content_range: input
-            .range
-            .map(|_| content_range(&range, object.size_bytes)),
-        content_type: input
-            .response_content_type
-            .or_else(|| about.content_type.clone()),
+        content_range: input.range.map(|_| content_range(&range, object.size_bytes)),
+        content_type: input.response_content_type.or_else(|| about.content_type.clone()),
         e_tag: Some(object.etag()),
         last_modified: Some(timestamp(object.modified_ms)),
         metadata: Some(about.metadata.clone().into_iter().collect()),
@@ -123,11 +99,7 @@ pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObject
         return Err(s3_error!(NotImplemented, "HEAD answers for whole objects"));
     }
     let object = store.object(&input.bucket, &input.key)?;
-    check_read(
-        &object,
-        input.if_match.as_ref(),
-        input.if_none_match.as_ref(),
-    )?;
+    check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let about = object.about.clone();
     let output = HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
@@ -148,19 +120,11 @@ pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObject
     })
 }
 
-pub(super) fn tagging(
-    store: &Store,
-    input: &GetObjectTaggingInput,
-) -> S3Result<GetObjectTaggingOutput> {
+pub(super) fn tagging(store: &Store, input: &GetObjectTaggingInput) -> S3Result<GetObjectTaggingOutput> {
     let object = store.object(&input.bucket, &input.key)?;
     let tags = object.about.tags.clone().into_iter();
     Ok(GetObjectTaggingOutput {
-        tag_set: tags
-            .map(|(key, value)| Tag {
-                key: Some(key),
-                value: Some(value),
-            })
-            .collect(),
+        tag_set: tags.map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect(),
         version_id: None,
     })
 }
@@ -169,10 +133,7 @@ pub(super) async fn set_tagging(store: &Arc<Store>, input: PutObjectTaggingInput
     let pairs = input.tagging.tag_set.into_iter();
     let pairs = pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
     let tags = unique_tags(pairs)?;
-    blocking(store, move |store| {
-        store.set_tags(&input.bucket, &input.key, tags)
-    })
-    .await
+    blocking(store, move |store| store.set_tags(&input.bucket, &input.key, tags)).await
 }
 
 /// Tags from the `x-amz-tagging` header, which is a query string.
@@ -193,9 +154,7 @@ pub(super) fn stored_encoding(sent: Option<String>) -> Option<String> {
 }
 
 /// S3's limits: ten tags, keys of 1 to 128 and values of at most 256 characters.
-fn unique_tags(
-    pairs: impl Iterator<Item = (String, String)>,
-) -> S3Result<BTreeMap<String, String>> {
+fn unique_tags(pairs: impl Iterator<Item = (String, String)>) -> S3Result<BTreeMap<String, String>> {
     let mut tags = BTreeMap::new();
     for (key, value) in pairs {
         let fits = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;

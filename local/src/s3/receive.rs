@@ -49,12 +49,7 @@ impl Expected {
             .filter_map(|value| value.to_str().ok())
             .collect::<Vec<_>>()
             .join(",");
-        Expected {
-            content_md5,
-            checksums,
-            announced: announced.to_ascii_lowercase(),
-            trailers,
-        }
+        Expected { content_md5, checksums, announced: announced.to_ascii_lowercase(), trailers }
     }
 
     fn announces(&self, trailer: &str) -> bool {
@@ -132,10 +127,7 @@ impl Checksums {
         ];
         for (name, sent, computed) in pairs {
             if sent.is_some() && sent != computed {
-                return Err(s3_error!(
-                    BadDigest,
-                    "the {name} you specified did not match what was received"
-                ));
+                return Err(s3_error!(BadDigest, "the {name} you specified did not match what was received"));
             }
         }
         Ok(())
@@ -181,8 +173,7 @@ fn computed(hasher: ChecksumHasher) -> Checksums {
 pub(super) fn crc64nvme(blobs: &[Arc<Blob>]) -> S3Result<String> {
     let mut crc = Crc64Nvme::new();
     for blob in blobs {
-        blob.for_each_chunk(|chunk| crc.update(chunk))
-            .map_err(internal)?;
+        blob.for_each_chunk(|chunk| crc.update(chunk)).map_err(internal)?;
     }
     Ok(STANDARD.encode(crc.finalize()))
 }

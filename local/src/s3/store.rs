@@ -45,10 +45,7 @@ impl Store {
                 (Some(folder), index)
             }
         };
-        Ok(Store {
-            folder,
-            index: Mutex::new(index),
-        })
+        Ok(Store { folder, index: Mutex::new(index) })
     }
 
     /// Starts a blob.
@@ -71,11 +68,7 @@ impl Store {
     }
 
     /// Reads a bucket's objects under the lock.
-    pub(super) fn with_bucket<T>(
-        &self,
-        bucket: &str,
-        read: impl FnOnce(&Objects) -> T,
-    ) -> S3Result<T> {
+    pub(super) fn with_bucket<T>(&self, bucket: &str, read: impl FnOnce(&Objects) -> T) -> S3Result<T> {
         Ok(read(self.lock().bucket(bucket)?))
     }
 
@@ -94,12 +87,7 @@ impl Store {
         self.publish(&mut index, object)
     }
 
-    pub(super) fn set_tags(
-        &self,
-        bucket: &str,
-        key: &str,
-        tags: BTreeMap<String, String>,
-    ) -> S3Result<()> {
+    pub(super) fn set_tags(&self, bucket: &str, key: &str, tags: BTreeMap<String, String>) -> S3Result<()> {
         let mut index = self.lock();
         let object = index.bucket_mut(bucket)?.get_mut(key);
         let object = object.ok_or_else(|| s3_error!(NoSuchKey))?;
@@ -134,10 +122,7 @@ impl Store {
         let index = self.lock();
         index.bucket(bucket)?;
         let all = index.uploads.values();
-        Ok(all
-            .filter(|upload| upload.about.bucket == bucket)
-            .cloned()
-            .collect())
+        Ok(all.filter(|upload| upload.about.bucket == bucket).cloned().collect())
     }
 
     pub(super) fn upload(&self, bucket: &str, key: &str, id: &str) -> S3Result<Upload> {

@@ -58,17 +58,11 @@ async fn get(client: &Client, key: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Status and S3's error code of a request that must fail.
-fn refused<T, E: ProvideErrorMetadata>(
-    result: Result<T, SdkError<E>>,
-) -> anyhow::Result<(u16, String)> {
+fn refused<T, E: ProvideErrorMetadata>(result: Result<T, SdkError<E>>) -> anyhow::Result<(u16, String)> {
     let Err(error) = result else {
         anyhow::bail!("the request was not refused");
     };
-    let status = error
-        .raw_response()
-        .context("no response")?
-        .status()
-        .as_u16();
+    let status = error.raw_response().context("no response")?.status().as_u16();
     Ok((status, error.code().unwrap_or_default().to_owned()))
 }
 

@@ -12,11 +12,8 @@ use super::{Position, Reading, follow};
 use crate::dynamodb::tests::calls_in_memory;
 use crate::sdk;
 
-const READING: Reading = Reading {
-    from: Position::TrimHorizon,
-    poll: Duration::from_millis(50),
-    batch_size: 10,
-};
+const READING: Reading =
+    Reading { from: Position::TrimHorizon, poll: Duration::from_millis(50), batch_size: 10 };
 
 #[tokio::test]
 async fn records_arrive_once_and_in_order_with_images() -> anyhow::Result<()> {
@@ -31,13 +28,7 @@ async fn records_arrive_once_and_in_order_with_images() -> anyhow::Result<()> {
     let shutdown = async {
         let _ = stopping.await;
     };
-    let following = follow(
-        dynamodb.database.clone(),
-        "calls",
-        READING,
-        handler,
-        shutdown,
-    )?;
+    let following = follow(dynamodb.database.clone(), "calls", READING, handler, shutdown)?;
     let following = tokio::spawn(following);
 
     for version in 0..4 {
@@ -45,13 +36,7 @@ async fn records_arrive_once_and_in_order_with_images() -> anyhow::Result<()> {
             put(&client, &format!("CALL#{call}"), version).await?;
         }
     }
-    client
-        .delete_item()
-        .table_name("calls")
-        .key("pk", text("CALL#0"))
-        .key("sk", text("CALL"))
-        .send()
-        .await?;
+    client.delete_item().table_name("calls").key("pk", text("CALL#0")).key("sk", text("CALL")).send().await?;
 
     let mut records = Vec::new();
     while records.len() < 41 {
@@ -68,29 +53,17 @@ async fn records_arrive_once_and_in_order_with_images() -> anyhow::Result<()> {
     let mut versions: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for record in &records {
         let pk = record["dynamodb"]["Keys"]["pk"]["S"].as_str();
-        let versions = versions
-            .entry(pk.context("no key")?.to_owned())
-            .or_default();
+        let versions = versions.entry(pk.context("no key")?.to_owned()).or_default();
         versions.push(record["dynamodb"]["NewImage"]["version"]["N"].clone());
     }
-    assert_eq!(
-        versions["CALL#0"],
-        [json!("0"), json!("1"), json!("2"), json!("3"), Value::Null]
-    );
-    assert_eq!(
-        versions["CALL#9"],
-        [json!("0"), json!("1"), json!("2"), json!("3")]
-    );
+    assert_eq!(versions["CALL#0"], [json!("0"), json!("1"), json!("2"), json!("3"), Value::Null]);
+    assert_eq!(versions["CALL#9"], [json!("0"), json!("1"), json!("2"), json!("3")]);
 
     let (first, second, last) = (&records[0], &records[10], &records[40]);
     assert_eq!(first["eventName"], "INSERT");
     assert_eq!(first["eventSource"], "aws:dynamodb");
     assert!(first["eventID"].is_string() && first["awsRegion"].is_string());
-    assert!(
-        first["eventSourceARN"]
-            .as_str()
-            .is_some_and(|arn| arn.contains("table/calls/stream/"))
-    );
+    assert!(first["eventSourceARN"].as_str().is_some_and(|arn| arn.contains("table/calls/stream/")));
     assert_eq!(first["dynamodb"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
     assert!(first["dynamodb"]["SequenceNumber"].is_string());
     assert_eq!(first["dynamodb"].get("OldImage"), None);
@@ -111,17 +84,8 @@ async fn latest_begins_where_follow_was_called_and_is_quick() -> anyhow::Result<
         let sent = seen.send(event);
         async move { Ok(sent?) }
     };
-    let reading = Reading {
-        from: Position::Latest,
-        ..READING
-    };
-    let following = follow(
-        dynamodb.database.clone(),
-        "calls",
-        reading,
-        handler,
-        pending(),
-    )?;
+    let reading = Reading { from: Position::Latest, ..READING };
+    let following = follow(dynamodb.database.clone(), "calls", reading, handler, pending())?;
     put(&client, "after", 0).await?;
     let _following = tokio::spawn(following);
     let event = events.recv().await.context("no event")?;
@@ -153,17 +117,8 @@ async fn a_failing_batch_is_tried_again_and_then_left_behind() -> anyhow::Result
             Ok(seen.send(event)?)
         }
     };
-    let reading = Reading {
-        batch_size: 1,
-        ..READING
-    };
-    let following = follow(
-        dynamodb.database.clone(),
-        "calls",
-        reading,
-        handler,
-        pending(),
-    )?;
+    let reading = Reading { batch_size: 1, ..READING };
+    let following = follow(dynamodb.database.clone(), "calls", reading, handler, pending())?;
     let _following = tokio::spawn(following);
     let event = events.recv().await.context("no event")?;
     assert_eq!(event["Records"][0]["dynamodb"]["Keys"]["pk"]["S"], "good");
@@ -175,13 +130,7 @@ async fn a_failing_batch_is_tried_again_and_then_left_behind() -> anyhow::Result
 async fn a_table_that_is_not_there_is_an_error_at_once() -> anyhow::Result<()> {
     let dynamodb = calls_in_memory().await?;
     let handler = |_| async { Ok(()) };
-    let result = follow(
-        dynamodb.database.clone(),
-        "other",
-        READING,
-        handler,
-        pending(),
-    );
+    let result = follow(dynamodb.database.clone(), "other", READING, handler, pending());
     let error = result.err().context("it followed")?;
     assert_eq!(error.to_string(), "there is no table other");
     Ok(())

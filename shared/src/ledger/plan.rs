@@ -353,3 +353,6 @@ impl Record {
 }
 
 const _: () = assert!(MAX_INLINE_BYTES < MAX_RECORD_BYTES);
+
+#[cfg(test)]
+mod tests;

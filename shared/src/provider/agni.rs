@@ -161,3 +161,6 @@ fn turn(transcript: Value) -> Value {
     }
     Value::Object(Map::from_iter(turn))
 }
+
+#[cfg(test)]
+mod tests;

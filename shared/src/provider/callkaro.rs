@@ -172,3 +172,6 @@ fn tool_call(call: Value) -> Value {
         other => json!({ "name": null, "raw": other }),
     }
 }
+
+#[cfg(test)]
+mod tests;

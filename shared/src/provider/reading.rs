@@ -69,8 +69,12 @@ impl Draft {
         let Some(raw) = raw else { return };
         match hangup::cause(&raw) {
             Some(cause) => {
-                self.record.set("hangup.cause", json!(cause.name));
-                self.record.set("hangup.q850", cause.q850.map(|value| json!(value)));
+                if cause.name == raw {
+                    self.record.set("hangup.cause", json!(cause.name));
+                } else {
+                    self.record.derive("hangup.cause", json!(cause.name));
+                }
+                self.record.derive("hangup.q850", cause.q850.map(|value| json!(value)));
             }
             None => self.record.derive("hangup.cause", json!("unspecified")),
         }
@@ -148,7 +152,7 @@ pub(super) fn dedupe_key(parts: &[&str]) -> String {
 }
 
 /// A call's status in the record's words.
-pub(super) fn status(raw: &str) -> Option<&'static str> {
+fn status(raw: &str) -> Option<&'static str> {
     Some(match raw.to_ascii_lowercase().replace('-', "_").as_str() {
         "queued" | "initiated" => "queued",
         "ringing" | "started" => "ringing",

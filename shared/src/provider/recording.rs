@@ -60,13 +60,17 @@ pub(super) fn announce(
         record.set(path(&recording_id, "source_host"), json!(host));
     }
     let presigned = parsed.as_ref().and_then(presigned_until);
+    let path = path(&recording_id, "source_expires_at");
     let expires_at = match (expires_at, presigned) {
-        (Some(stated), Some(presigned)) => Some(stated.min(presigned)),
-        (stated, presigned) => stated.or(presigned),
+        (Some(stated), presigned) if presigned.is_none_or(|presigned| stated <= presigned) => {
+            record.set(path, json!(rfc3339(stated)));
+            Some(stated)
+        }
+        (_, presigned) => {
+            record.derive(path, presigned.map(|time| json!(rfc3339(time))));
+            presigned
+        }
     };
-    if let Some(expires_at) = expires_at {
-        record.set(path(&recording_id, "source_expires_at"), json!(rfc3339(expires_at)));
-    }
     (Some(recording_id.clone()), Some(RecordingLink { recording_id, url, expires_at }))
 }
 

@@ -116,9 +116,10 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     draft.set("call_id", Some(call_id.as_str()));
     let number_id = data.id("number_id", &mut draft.record);
     draft.set("number_id", number_id);
-    match data.text("status", &mut draft.record) {
-        Some(status) => draft.status("status", Some(status), "data.status"),
-        None => draft.record.derive("status", implied_status.map(|status| json!(status))),
+    let status = data.text("status", &mut draft.record);
+    draft.status("status", status, "data.status");
+    if draft.record.get("status").is_none() {
+        draft.record.derive("status", implied_status.map(|status| json!(status)));
     }
     match data.text("direction", &mut draft.record) {
         Some(direction) if matches!(direction.as_str(), "inbound" | "outbound" | "internal") => {
@@ -170,3 +171,6 @@ fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
     let bytes = data.integer("size_bytes", record);
     record.set(recording::path(&id, "size_bytes"), bytes.map(|bytes| json!(bytes)));
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,14 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, status};
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use super::recording;
 use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
 use crate::payload::Payload;
 use crate::record::{Stamp, field};
 use crate::signature::Ed25519Signer;
 use crate::source::Source;
+use crate::timestamp::rfc3339;
 
 const SIGNATURE_HEADER: &str = "telnyx-signature-ed25519";
 const TIMESTAMP_HEADER: &str = "telnyx-timestamp";
@@ -181,12 +182,8 @@ fn ending(draft: &mut Draft, payload: &mut Payload<'_>) {
             _ => draft.record.set(field("extensions", "SipHangupCause"), json!(code)),
         }
     }
-    if let Some(dial_status) = payload.text("DialCallStatus", &mut draft.record) {
-        match status(&dial_status) {
-            Some(known) => draft.set("dial.status", Some(known)),
-            None => draft.undocumented("DialCallStatus", dial_status, "status"),
-        }
-    }
+    let dial_status = payload.text("DialCallStatus", &mut draft.record);
+    draft.status("dial.status", dial_status, "DialCallStatus");
 }
 
 /// `CallQualityStats` is JSON inside a string, and its shape varies: what we know is taken out, the
@@ -226,6 +223,9 @@ fn recording(
     record.set(recording::path(&id, "duration_seconds"), seconds.map(|seconds| json!(seconds)));
     let channels = payload.integer("RecordingChannels", record);
     record.set(recording::path(&id, "channels"), channels.map(|channels| json!(channels)));
-    let started_at = payload.text("RecordingStartTime", record);
-    record.set(recording::path(&id, "started_at"), started_at.map(|time| json!(time)));
+    let started_at = payload.time("RecordingStartTime", record);
+    record.set(recording::path(&id, "started_at"), started_at.map(|time| json!(rfc3339(time))));
 }
+
+#[cfg(test)]
+mod tests;

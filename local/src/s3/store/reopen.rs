@@ -29,26 +29,16 @@ pub(super) fn load(folder: &Folder) -> anyhow::Result<Index> {
             modified_ms: document.modified_ms,
         };
         named.extend(document.blobs.into_iter().map(|blob| blob.name));
-        let objects = index
-            .buckets
-            .entry(object.about.bucket.clone())
-            .or_default();
+        let objects = index.buckets.entry(object.about.bucket.clone()).or_default();
         objects.insert(object.about.key.clone(), Arc::new(object));
     }
     for document in folder.load::<UploadDocument>(Kind::Upload)? {
         // Completing writes the object first: a crash then left both, and the upload is over.
-        if document
-            .parts
-            .iter()
-            .any(|part| named.contains(&part.blob.name))
-        {
+        if document.parts.iter().any(|part| named.contains(&part.blob.name)) {
             folder.remove(Kind::Upload, &document.id)?;
             continue;
         }
-        index.uploads.insert(
-            document.id.clone(),
-            load_upload(folder, document, &mut named)?,
-        );
+        index.uploads.insert(document.id.clone(), load_upload(folder, document, &mut named)?);
     }
     folder.sweep_blobs(&named)?;
     Ok(index)
@@ -63,18 +53,8 @@ fn load_upload(
     for part in document.parts {
         let blob = folder.blob(&part.blob)?;
         named.insert(part.blob.name);
-        let loaded = Part {
-            etag: part.etag,
-            checksums: part.checksums,
-            modified_ms: part.modified_ms,
-            blob,
-        };
+        let loaded = Part { etag: part.etag, checksums: part.checksums, modified_ms: part.modified_ms, blob };
         parts.insert(part.number, loaded);
     }
-    Ok(Upload {
-        about: document.about,
-        id: document.id,
-        started_ms: document.started_ms,
-        parts,
-    })
+    Ok(Upload { about: document.about, id: document.id, started_ms: document.started_ms, parts })
 }

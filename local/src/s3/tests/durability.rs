@@ -14,22 +14,13 @@ async fn a_folder_is_the_same_after_stopping_and_opening() -> anyhow::Result<()>
     let folder = tempfile::tempdir()?;
     let (s3, client, stop) = in_folder(folder.path()).await?;
     with_bucket(&s3).await?;
-    let keyed = client
-        .put_object()
-        .bucket(BUCKET)
-        .key("k")
-        .content_type("audio/wav");
+    let keyed = client.put_object().bucket(BUCKET).key("k").content_type("audio/wav");
     let keyed = keyed.metadata("m", "1").tagging("t=2");
     let written = keyed.body(b"old".to_vec().into()).send().await?;
     put(&client, "replaced", "first").await?;
     put(&client, "replaced", "second").await?;
     put(&client, "deleted", "gone").await?;
-    client
-        .delete_object()
-        .bucket(BUCKET)
-        .key("deleted")
-        .send()
-        .await?;
+    client.delete_object().bucket(BUCKET).key("deleted").send().await?;
     let upload = start(&client, "parts").await?;
     let first = part(&client, "parts", &upload, 1, vec![1; 5 << 20]).await?;
     drop(stop);
@@ -45,9 +36,7 @@ async fn a_folder_is_the_same_after_stopping_and_opening() -> anyhow::Result<()>
     assert_eq!(get(&client, "replaced").await?, b"second");
     assert!(get(&client, "deleted").await.is_err());
     let second = part(&client, "parts", &upload, 2, vec![2; 3]).await?;
-    complete(&client, "parts", &upload, [first, second])
-        .send()
-        .await?;
+    complete(&client, "parts", &upload, [first, second]).send().await?;
     drop(stop);
     s3.stopped().await?;
 
@@ -81,10 +70,7 @@ async fn a_folder_in_use_is_refused() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (_s3, _client, _stop) = in_folder(folder.path()).await?;
     let error = in_folder(folder.path()).await.err().context("it opened")?;
-    assert!(
-        format!("{error:#}").contains("is in use by another process"),
-        "{error:#}"
-    );
+    assert!(format!("{error:#}").contains("is in use by another process"), "{error:#}");
     Ok(())
 }
 

@@ -12,24 +12,14 @@ async fn parts_become_one_object() -> anyhow::Result<()> {
     part(&client, "k", &upload, 1, vec![9; 10]).await?;
     let first = part(&client, "k", &upload, 1, vec![1; PART_BYTES]).await?;
 
-    let uploads = client
-        .list_multipart_uploads()
-        .bucket(BUCKET)
-        .send()
-        .await?;
+    let uploads = client.list_multipart_uploads().bucket(BUCKET).send().await?;
     assert_eq!(uploads.uploads()[0].upload_id(), Some(&*upload));
-    let parts = client
-        .list_parts()
-        .bucket(BUCKET)
-        .key("k")
-        .upload_id(&upload);
+    let parts = client.list_parts().bucket(BUCKET).key("k").upload_id(&upload);
     let parts = parts.send().await?;
     let sizes: Vec<_> = parts.parts().iter().map(|part| part.size()).collect();
     assert_eq!(sizes, [Some(PART_BYTES as i64), Some(1000)]);
 
-    let done = complete(&client, "k", &upload, [first, second])
-        .send()
-        .await?;
+    let done = complete(&client, "k", &upload, [first, second]).send().await?;
     assert!(done.e_tag().is_some_and(|etag| etag.ends_with("-2\"")));
     let expected = [vec![1; PART_BYTES], vec![2; 1000]].concat();
     assert_eq!(get(&client, "k").await?, expected);
@@ -48,18 +38,9 @@ async fn parts_become_one_object() -> anyhow::Result<()> {
     let (whole, parts) = (checksum("whole").await?, checksum("k").await?);
     assert_eq!(parts.checksum_crc64_nvme(), whole.checksum_crc64_nvme());
     assert_eq!(parts.content_type(), Some("audio/mpeg"));
-    let tags = client
-        .get_object_tagging()
-        .bucket(BUCKET)
-        .key("k")
-        .send()
-        .await?;
+    let tags = client.get_object_tagging().bucket(BUCKET).key("k").send().await?;
     assert_eq!(tags.tag_set().len(), 1);
-    let uploads = client
-        .list_multipart_uploads()
-        .bucket(BUCKET)
-        .send()
-        .await?;
+    let uploads = client.list_multipart_uploads().bucket(BUCKET).send().await?;
     assert!(uploads.uploads().is_empty());
     Ok(())
 }
@@ -89,10 +70,7 @@ async fn small_unknown_and_misordered_parts_are_refused() -> anyhow::Result<()> 
     let upload = start(&client, "k").await?;
     let first = part(&client, "k", &upload, 1, vec![1; 10]).await?;
     let second = part(&client, "k", &upload, 2, vec![2; 10]).await?;
-    let unknown = CompletedPart::builder()
-        .part_number(3)
-        .e_tag("\"x\"")
-        .build();
+    let unknown = CompletedPart::builder().part_number(3).e_tag("\"x\"").build();
     let cases = [
         (vec![first.clone(), second.clone()], "EntityTooSmall"),
         (vec![second, first], "InvalidPartOrder"),
@@ -114,22 +92,11 @@ async fn aborting_removes_the_parts() -> anyhow::Result<()> {
     part(&client, "k", &upload, 1, vec![1; 10]).await?;
     let blobs = folder.path().join("s3/blobs");
     assert_eq!(std::fs::read_dir(&blobs)?.count(), 1);
-    let abort = || {
-        client
-            .abort_multipart_upload()
-            .bucket(BUCKET)
-            .key("k")
-            .upload_id(&upload)
-    };
+    let abort = || client.abort_multipart_upload().bucket(BUCKET).key("k").upload_id(&upload);
     abort().send().await?;
     assert_eq!(std::fs::read_dir(&blobs)?.count(), 0);
     assert_eq!(refused(abort().send().await)?, refusal(404, "NoSuchUpload"));
-    let late = client
-        .upload_part()
-        .bucket(BUCKET)
-        .key("k")
-        .upload_id(&upload)
-        .part_number(2);
+    let late = client.upload_part().bucket(BUCKET).key("k").upload_id(&upload).part_number(2);
     let late = late.body(vec![1].into()).send().await;
     assert_eq!(refused(late)?, refusal(404, "NoSuchUpload"));
     Ok(())
@@ -148,11 +115,7 @@ pub(super) async fn part(
     number: i32,
     body: Vec<u8>,
 ) -> anyhow::Result<CompletedPart> {
-    let part = client
-        .upload_part()
-        .bucket(BUCKET)
-        .key(key)
-        .upload_id(upload);
+    let part = client.upload_part().bucket(BUCKET).key(key).upload_id(upload);
     let part = part.part_number(number).body(body.into()).send().await?;
     Ok(CompletedPart::builder()
         .part_number(number)
@@ -166,12 +129,9 @@ pub(super) fn complete(
     key: &str,
     upload: &str,
     parts: impl IntoIterator<Item = CompletedPart>,
-) -> aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder
-{
+) -> aws_sdk_s3::operation::complete_multipart_upload::builders::CompleteMultipartUploadFluentBuilder {
     let parts = parts.into_iter().collect();
-    let upload_parts = CompletedMultipartUpload::builder()
-        .set_parts(Some(parts))
-        .build();
+    let upload_parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
     let complete = client.complete_multipart_upload().bucket(BUCKET).key(key);
     complete.upload_id(upload).multipart_upload(upload_parts)
 }

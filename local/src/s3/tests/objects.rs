@@ -47,26 +47,13 @@ async fn an_object_comes_back_whole_in_ranges_and_in_its_head() -> anyhow::Resul
     let metadata = head.metadata().context("no metadata")?;
     assert_eq!(metadata.get("call-id").map(String::as_str), Some("c-1"));
 
-    let matching = get()
-        .if_match(put.e_tag().context("no ETag")?)
-        .send()
-        .await?;
+    let matching = get().if_match(put.e_tag().context("no ETag")?).send().await?;
     assert_eq!(matching.tag_count(), Some(2));
     let other = get().if_match("\"other\"").send().await;
     assert_eq!(refused(other)?, refusal(412, "PreconditionFailed"));
-    let missing = client
-        .get_object()
-        .bucket(BUCKET)
-        .key("nothing")
-        .send()
-        .await;
+    let missing = client.get_object().bucket(BUCKET).key("nothing").send().await;
     assert_eq!(refused(missing)?, refusal(404, "NoSuchKey"));
-    let missing = client
-        .get_object()
-        .bucket("elsewhere")
-        .key("x")
-        .send()
-        .await;
+    let missing = client.get_object().bucket("elsewhere").key("x").send().await;
     assert_eq!(refused(missing)?, refusal(404, "NoSuchBucket"));
     Ok(())
 }
@@ -78,10 +65,7 @@ async fn tags_can_be_read_and_replaced() -> anyhow::Result<()> {
     put.tagging("provider=telnyx&note=a%20b").send().await?;
     let tags = || client.get_object_tagging().bucket(BUCKET).key("k").send();
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-    assert_eq!(
-        tags().await?.tag_set(),
-        [tag("note", "a b")?, tag("provider", "telnyx")?]
-    );
+    assert_eq!(tags().await?.tag_set(), [tag("note", "a b")?, tag("provider", "telnyx")?]);
 
     let tagging = Tagging::builder().tag_set(tag("kept", "yes")?).build()?;
     let put = client.put_object_tagging().bucket(BUCKET).key("k");
@@ -119,17 +103,10 @@ async fn one_of_fifty_concurrent_writers_wins() -> anyhow::Result<()> {
 async fn if_match_replaces_only_the_version_it_names() -> anyhow::Result<()> {
     let client = in_memory().await?;
     let put = || client.put_object().bucket(BUCKET).key("k");
-    assert_eq!(
-        refused(put().if_match("\"x\"").send().await)?,
-        refusal(404, "NoSuchKey")
-    );
+    assert_eq!(refused(put().if_match("\"x\"").send().await)?, refusal(404, "NoSuchKey"));
     let first = put().body(b"1".to_vec().into()).send().await?;
     let etag = first.e_tag().context("no ETag")?;
-    put()
-        .body(b"2".to_vec().into())
-        .if_match(etag)
-        .send()
-        .await?;
+    put().body(b"2".to_vec().into()).if_match(etag).send().await?;
     let stale = put().body(b"3".to_vec().into()).if_match(etag).send().await;
     assert_eq!(refused(stale)?, refusal(412, "PreconditionFailed"));
     assert_eq!(get(&client, "k").await?, b"2");
@@ -139,13 +116,7 @@ async fn if_match_replaces_only_the_version_it_names() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_body_that_differs_from_its_checksum_is_refused() -> anyhow::Result<()> {
     let client = in_memory().await?;
-    let put = || {
-        client
-            .put_object()
-            .bucket(BUCKET)
-            .key("k")
-            .body(b"body".to_vec().into())
-    };
+    let put = || client.put_object().bucket(BUCKET).key("k").body(b"body".to_vec().into());
     let wrong = [
         put().checksum_crc32("AAAAAA=="),
         put().checksum_crc64_nvme("AAAAAAAAAAA="),
@@ -155,16 +126,9 @@ async fn a_body_that_differs_from_its_checksum_is_refused() -> anyhow::Result<()
     for put in wrong {
         assert_eq!(refused(put.send().await)?, refusal(400, "BadDigest"));
     }
-    assert!(
-        get(&client, "k").await.is_err(),
-        "a refused body was stored"
-    );
+    assert!(get(&client, "k").await.is_err(), "a refused body was stored");
 
-    for algorithm in [
-        ChecksumAlgorithm::Crc32,
-        ChecksumAlgorithm::Crc64Nvme,
-        ChecksumAlgorithm::Sha256,
-    ] {
+    for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha256] {
         put().checksum_algorithm(algorithm).send().await?;
         assert_eq!(get(&client, "k").await?, b"body");
     }
@@ -179,9 +143,7 @@ async fn a_streamed_body_is_checked_against_its_trailer() -> anyhow::Result<()> 
     std::fs::write(file.path(), &body)?;
     let put = client.put_object().bucket(BUCKET).key("k");
     let put = put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
-    put.body(ByteStream::from_path(file.path()).await?)
-        .send()
-        .await?;
+    put.body(ByteStream::from_path(file.path()).await?).send().await?;
     let head = client.head_object().bucket(BUCKET).key("k");
     let head = head.checksum_mode(ChecksumMode::Enabled).send().await?;
     assert_eq!(head.content_length(), Some(1_000_000));
@@ -209,47 +171,19 @@ async fn listing_pages_through_a_prefix_and_groups_by_delimiter() -> anyhow::Res
     let mut count = 0;
     while let Some(page) = pages.next().await {
         let page = page?;
-        keys.extend(
-            page.contents()
-                .iter()
-                .filter_map(|o| o.key().map(str::to_owned)),
-        );
-        prefixes.extend(
-            page.common_prefixes()
-                .iter()
-                .filter_map(|p| p.prefix().map(str::to_owned)),
-        );
+        keys.extend(page.contents().iter().filter_map(|o| o.key().map(str::to_owned)));
+        prefixes.extend(page.common_prefixes().iter().filter_map(|p| p.prefix().map(str::to_owned)));
         count += 1;
     }
     assert_eq!(keys, ["a/1", "a/2"]);
     assert_eq!(prefixes, ["a/x/", "a/y/"]);
     assert_eq!(count, 4);
 
-    let all = client
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .prefix("a/")
-        .send()
-        .await?;
+    let all = client.list_objects_v2().bucket(BUCKET).prefix("a/").send().await?;
     assert_eq!(all.key_count(), Some(5));
-    client
-        .delete_object()
-        .bucket(BUCKET)
-        .key("a/1")
-        .send()
-        .await?;
-    client
-        .delete_object()
-        .bucket(BUCKET)
-        .key("never")
-        .send()
-        .await?;
-    let left = client
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .prefix("a/")
-        .send()
-        .await?;
+    client.delete_object().bucket(BUCKET).key("a/1").send().await?;
+    client.delete_object().bucket(BUCKET).key("never").send().await?;
+    let left = client.list_objects_v2().bucket(BUCKET).prefix("a/").send().await?;
     assert_eq!(left.key_count(), Some(4));
     Ok(())
 }
@@ -257,16 +191,9 @@ async fn listing_pages_through_a_prefix_and_groups_by_delimiter() -> anyhow::Res
 #[tokio::test]
 async fn unsigned_and_wrongly_signed_requests_are_refused() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let credentials = crate::Credentials {
-        secret_access_key: "another".to_owned(),
-        ..sdk::credentials()
-    };
+    let credentials = crate::Credentials { secret_access_key: "another".to_owned(), ..sdk::credentials() };
     let s3 = serve(listener, &Storage::Memory, &credentials, pending())?;
-    let create = sdk::s3(s3.address)
-        .create_bucket()
-        .bucket(BUCKET)
-        .send()
-        .await;
+    let create = sdk::s3(s3.address).create_bucket().bucket(BUCKET).send().await;
     assert_eq!(refused(create)?, refusal(403, "SignatureDoesNotMatch"));
     let (status, _) = presigned::fetch(&format!("http://{}/recordings/k", s3.address)).await?;
     assert_eq!(status, 403);

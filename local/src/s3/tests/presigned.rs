@@ -12,10 +12,7 @@ async fn a_presigned_url_works_until_it_expires() -> anyhow::Result<()> {
     put(&client, "a b/ü.wav", "sound").await?;
     let presign = |started: SystemTime| {
         let hour = Duration::from_secs(3600);
-        let config = PresigningConfig::builder()
-            .start_time(started)
-            .expires_in(hour)
-            .build();
+        let config = PresigningConfig::builder().start_time(started).expires_in(hour).build();
         let get = client.get_object().bucket(BUCKET).key("a b/ü.wav");
         let get = get.response_content_disposition("attachment");
         async { anyhow::Ok(get.presigned(config?).await?.uri().to_owned()) }
@@ -25,10 +22,7 @@ async fn a_presigned_url_works_until_it_expires() -> anyhow::Result<()> {
     let (status, answer) = fetch(&url).await?;
     assert_eq!(status, 200, "{answer}");
     assert!(answer.ends_with("\r\n\r\nsound"), "{answer}");
-    assert!(
-        answer.contains("content-disposition: attachment\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("content-disposition: attachment\r\n"), "{answer}");
 
     let (status, answer) = fetch(&presign(now - Duration::from_secs(3601)).await?).await?;
     assert_eq!(status, 403);

@@ -1,0 +1,343 @@
+//! Order and repetition of deliveries do not show: plans against a table in memory.
+//!
+//! The table holds items and checks each write's condition, which is all of a transaction that
+//! plans rely on. The same is shown against a real store in the tests of `local`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use proptest::prelude::*;
+use proptest::sample::{Index, subsequence};
+use serde_json::{Value, json};
+
+use super::{Entry, Outcome, Plan, Seen, Write, plan};
+use crate::ledger::item::{Item, get_number, get_text};
+use crate::provider::{Delivery, Provider};
+use crate::record::Record;
+use crate::signature::{Ed25519Signer, HmacKey};
+use crate::source::{Source, Sources};
+use crate::timestamp::Timestamp;
+
+const TOKEN: &str = "a-token-of-more-than-22-characters";
+
+#[derive(Default)]
+struct Table(BTreeMap<(String, String), Item>);
+
+impl Table {
+    fn apply(&mut self, entry: &Entry) -> Outcome {
+        let mut seen = Seen::default();
+        for _ in 0..8 {
+            let (writes, outcome) = match plan(entry, &seen, 400) {
+                Plan::Done(outcome) => return outcome,
+                Plan::Transact { writes, outcome } => (writes, outcome),
+            };
+            let unmet: Vec<_> = writes.iter().filter(|write| !self.meets(write)).collect();
+            if unmet.is_empty() {
+                for write in &writes {
+                    if let Write::Create(item) | Write::Replace { item, .. } = write {
+                        self.0.insert(owned(write.key()), item.clone());
+                    }
+                }
+                return outcome;
+            }
+            for write in unmet {
+                seen.learn(write, self.0.get(&owned(write.key())).cloned());
+            }
+        }
+        panic!("the plans do not come to an end")
+    }
+
+    fn meets(&self, write: &Write) -> bool {
+        let found = self.0.get(&owned(write.key()));
+        match write {
+            Write::Create(_) | Write::Absent(_) => found.is_none(),
+            Write::Replace { counter, seen, .. } => {
+                found.and_then(|item| get_number::<u64>(item, counter)) == Some(*seen)
+            }
+        }
+    }
+
+    /// All that is known, without when and in how many steps it came to be known.
+    fn known(&self) -> Value {
+        let items = self.0.values().map(|item| match get_text(item, "type").unwrap() {
+            "CALL" => {
+                let record: Record = serde_json::from_str(get_text(item, "record").unwrap()).unwrap();
+                json!({
+                    "record": record.render(),
+                    "status": get_text(item, "status"),
+                    "from": get_text(item, "from_number"),
+                    "time": get_text(item, "time_key"),
+                })
+            }
+            "RECORDING" => {
+                json!([get_text(item, "url"), get_text(item, "source_expires_at"), get_text(item, "state")])
+            }
+            // A revision's sort key tells which body came first.
+            _ => {
+                json!([get_text(item, "dedupe_key"), get_text(item, "body_sha256"), get_text(item, "state")])
+            }
+        });
+        let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
+        items.sort_unstable();
+        json!(items)
+    }
+}
+
+fn owned((pk, sk): (&str, &str)) -> (String, String) {
+    (pk.to_owned(), sk.to_owned())
+}
+
+fn now() -> Timestamp {
+    "2026-06-27T10:06:00Z".parse().unwrap()
+}
+
+fn source(provider: Provider) -> Source {
+    let configured = match provider {
+        Provider::Sautikit => json!({ "secrets": ["s"] }),
+        Provider::Telnyx => json!({ "public_keys": [Ed25519Signer::from_seed(&[1; 32]).public_key()] }),
+        Provider::Callkaro | Provider::Agni => json!({ "tokens": [TOKEN] }),
+    };
+    let sources =
+        Sources::from_json(&json!({ provider.name(): { "default": configured } }).to_string()).unwrap();
+    sources.get(provider, "default").unwrap().clone()
+}
+
+/// A genuine delivery of a body.
+fn entry(provider: Provider, body: &str) -> Entry {
+    let body = Bytes::from(body.to_owned());
+    let mut headers = HeaderMap::new();
+    match provider {
+        Provider::Sautikit => {
+            let (name, value) = crate::provider::sign_sautikit(&HmacKey::new("s"), &body);
+            headers.insert(name, value.parse().unwrap());
+        }
+        Provider::Telnyx => {
+            let signer = Ed25519Signer::from_seed(&[1; 32]);
+            for (name, value) in crate::provider::sign_telnyx(&signer, &body, now().as_second()) {
+                headers.insert(name, value.parse().unwrap());
+            }
+        }
+        Provider::Callkaro | Provider::Agni => {}
+    }
+    let source = source(provider);
+    let delivery = Delivery { headers: &headers, body: &body, token: Some(TOKEN), received_at: now() };
+    let verified = provider.verify(&source, delivery).unwrap();
+    let normalized = provider.normalize(&source, &verified);
+    Entry::new(provider, "default", now(), &headers, &verified, normalized)
+}
+
+/// A choice of fields, each with a choice of values.
+fn fields(
+    choices: &'static [(&'static str, &'static [&'static str])],
+) -> impl Strategy<Value = BTreeMap<&'static str, String>> {
+    subsequence(choices, 0..=choices.len()).prop_flat_map(|chosen| {
+        let values: Vec<_> =
+            chosen.iter().map(|(name, values)| (Just(*name), prop::sample::select(*values))).collect();
+        values.prop_map(|fields| fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect())
+    })
+}
+
+const TIMES: &[&str] = &["2026-06-27T10:00:05.000Z", "2026-06-27T10:00:06.000Z", "2026-06-27T09:00:00.000Z"];
+
+const SAUTIKIT_FIELDS: &[(&str, &[&str])] = &[
+    ("direction", &["inbound", "outbound", "odd"]),
+    ("from", &["+254700000001", "sip:a@example.com", "x"]),
+    ("to", &["+254700000002", "254700000003"]),
+    ("status", &["ringing", "in_progress", "completed", "busy", "strange"]),
+    ("answered_at", TIMES),
+    ("ended_at", TIMES),
+    ("hangup_cause", &["normal_clearing", "user_busy", "odd"]),
+    ("recording_id", &["r1", "r2"]),
+    ("download_url", &["https://a.example/r?X-Amz-Signature=1", "https://b.example/r"]),
+    ("expires_at", TIMES),
+    ("duration_seconds", &["1", "2", "3.5", "long"]),
+    ("extra", &["1", "2"]),
+];
+
+const TELNYX_FIELDS: &[(&str, &[&str])] = &[
+    ("From", &["+35319605860", "sip:a@example.com"]),
+    ("To", &["+13129457420"]),
+    ("CallSidLegacy", &["l1", "l2"]),
+    ("ParentCallSid", &["p"]),
+    ("OccurredAt", TIMES),
+    ("Timestamp", TIMES),
+    ("StartTime", TIMES),
+    ("CallDuration", &["1", "2", "x"]),
+    ("HangupCause", &["normal_clearing", "user_busy", "odd"]),
+    ("RecordingUrl", &["https://a.example/r1?x=1", "https://a.example/r1?x=2", "https://a.example/r2"]),
+    ("RecordingDuration", &["1", "2"]),
+    ("CallQualityStats", &["{\"mos\":4}", "{\"mos\":3,\"jitter\":1}", "bad"]),
+    ("Odd", &["1", "2"]),
+];
+
+/// The members that a copy may have or not. The others say how the call went and are in every copy.
+const CALLKARO_OPTIONAL: &[&str] = &[
+    "recordingUrl",
+    "transcription",
+    "batchId",
+    "call_metadata",
+    "post_call",
+    "functions_called",
+    "disposition_reason",
+    "conversion_status",
+    "call_link",
+];
+const AGNI_OPTIONAL: &[&str] = &[
+    "campaign_id",
+    "summary",
+    "recording_url",
+    "caller_name",
+    "agent_name",
+    "cost_total",
+    "post_call_analysis",
+    "transcripts",
+];
+
+fn sample(name: &str) -> Value {
+    let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let event: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    serde_json::from_str(event["body"].as_str().unwrap()).unwrap()
+}
+
+fn copies(name: &'static str, optional: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(subsequence(optional, 0..=optional.len()), 1..5).prop_map(move |copies| {
+        let without = |dropped: Vec<&str>| {
+            let mut body = sample(name);
+            dropped.iter().for_each(|member| drop(body["data"].as_object_mut().unwrap().remove(*member)));
+            body.to_string()
+        };
+        copies.into_iter().map(without).collect()
+    })
+}
+
+/// The bodies of one call's events.
+fn bodies() -> impl Strategy<Value = (Provider, Vec<String>)> {
+    let kinds = prop::sample::select(vec![
+        "call.started",
+        "call.answered",
+        "call.completed",
+        "call.failed",
+        "call.recording.ready",
+        "call.paused",
+    ]);
+    let sautikit = prop::collection::vec((kinds, prop::sample::select(TIMES), fields(SAUTIKIT_FIELDS)), 1..7).prop_map(|events| {
+        let body = |(index, (kind, occurred_at, mut data)): (usize, (&str, &str, BTreeMap<&str, String>))| {
+            data.insert("call_id", "c".to_owned());
+            json!({ "kind": kind, "event_id": index.to_string(), "occurred_at": occurred_at, "data": data }).to_string()
+        };
+        (Provider::Sautikit, events.into_iter().enumerate().map(body).collect())
+    });
+    let statuses =
+        prop::sample::select(vec!["initiated", "ringing", "in-progress", "completed", "busy", "odd"]);
+    let telnyx = prop::collection::vec((statuses, 0..4_u8, any::<bool>(), fields(TELNYX_FIELDS)), 1..7)
+        .prop_map(|events| {
+            let body = |(index, (status, sequence, recording, mut fields)): (
+                usize,
+                (&str, u8, bool, BTreeMap<&'static str, String>),
+            )| {
+                fields.insert("CallSid", "c".to_owned());
+                // The source makes each key one event's own; two bodies of one key are revisions.
+                if recording {
+                    fields.insert("RecordingSid", format!("r{index}"));
+                    fields.insert("RecordingStatus", "completed".to_owned());
+                } else {
+                    fields.insert("CallStatus", status.to_owned());
+                    fields.insert("CallbackSource", format!("source-{index}"));
+                    fields.insert("SequenceNumber", sequence.to_string());
+                }
+                url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+            };
+            (Provider::Telnyx, events.into_iter().enumerate().map(body).collect())
+        });
+    prop_oneof![
+        sautikit,
+        telnyx,
+        copies("callkaro-call-ended", CALLKARO_OPTIONAL).prop_map(|bodies| (Provider::Callkaro, bodies)),
+        copies("agni-call-completed", AGNI_OPTIONAL).prop_map(|bodies| (Provider::Agni, bodies)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_and_repetition_of_deliveries_do_not_show(
+        (provider, bodies) in bodies(),
+        repeated in prop::collection::vec(any::<Index>(), 0..6),
+        shuffle in any::<u64>(),
+    ) {
+        let entries: Vec<_> = bodies.iter().map(|body| entry(provider, body)).collect();
+        let mut in_order = Table::default();
+        for entry in &entries {
+            in_order.apply(entry);
+        }
+        let mut order: Vec<_> = (0..entries.len()).chain(repeated.iter().map(|index| index.index(entries.len()))).collect();
+        fastrand::Rng::with_seed(shuffle).shuffle(&mut order);
+        let mut shuffled = Table::default();
+        let mut accepted = std::collections::BTreeSet::new();
+        for index in order {
+            let outcome = shuffled.apply(&entries[index]);
+            let fresh = accepted.insert(entries[index].body_sha256.clone());
+            prop_assert_eq!(outcome == Outcome::Duplicate, !fresh);
+        }
+        prop_assert_eq!(in_order.known(), shuffled.known());
+    }
+}
+
+#[test]
+fn a_revision_adds_fields_and_changes_none() {
+    let body = |data: &str| format!(r#"{{"event":"call_ended","data":{{"callSid":"c",{data}}}}}"#);
+    let mut table = Table::default();
+    let first = entry(Provider::Callkaro, &body(r#""call_duration":120,"disposition_reason":"first""#));
+    let second =
+        entry(Provider::Callkaro, &body(r#""call_duration":999,"transcription":"second","batchId":"b2""#));
+    let third = entry(
+        Provider::Callkaro,
+        &body(r#""call_duration":5,"batchId":"b3","call_link":"https://third.example""#),
+    );
+    assert_eq!(
+        [&first, &second, &third, &second, &first].map(|entry| table.apply(entry)),
+        [Outcome::Accepted, Outcome::Revised, Outcome::Revised, Outcome::Duplicate, Outcome::Duplicate,]
+    );
+    let call = table.0.values().find(|item| get_text(item, "type") == Some("CALL")).unwrap();
+    let record: Record = serde_json::from_str(get_text(call, "record").unwrap()).unwrap();
+    assert_eq!(record.get("duration_seconds"), Some(&json!(120)));
+    assert_eq!(record.text("analysis.disposition"), Some("first"));
+    assert_eq!(record.text("transcript.text"), Some("second"));
+    assert_eq!(record.text("campaign.id"), Some("b2"));
+    assert_eq!(record.text("links.console"), Some("https://third.example"));
+    assert_eq!(get_number::<u64>(call, "revision"), Some(3));
+}
+
+#[test]
+fn a_record_that_outgrows_its_item_goes_to_quarantine_with_its_recording() {
+    let mut data = json!({ "callSid": "c", "recordingUrl": "https://media.example/r.mp3" });
+    for index in 0..100 {
+        data[format!("field-{index}")] = json!("x".repeat(10_000));
+    }
+    let entry = entry(Provider::Callkaro, &json!({ "event": "call_ended", "data": data }).to_string());
+    let mut table = Table::default();
+    assert_eq!(table.apply(&entry), Outcome::Quarantined);
+    assert_eq!(table.apply(&entry), Outcome::Quarantined);
+    let of =
+        |kind: &str| table.0.values().filter(|item| get_text(item, "type") == Some(kind)).collect::<Vec<_>>();
+    assert_eq!(get_text(of("DELIVERY")[0], "reason"), Some("record_too_large"));
+    assert_eq!((of("CALL").len(), of("DELIVERY").len(), of("RECORDING").len()), (0, 1, 1));
+}
+
+#[test]
+fn large_values_are_claimed_and_stay_out_of_the_item() {
+    let transcription = "word ".repeat(10_000);
+    let body = json!({ "event": "call_ended", "data": { "callSid": "c", "transcription": transcription } })
+        .to_string();
+    let entry = entry(Provider::Callkaro, &body);
+    let (key, content) = &entry.objects[0];
+    assert_eq!(serde_json::from_slice::<Value>(content).unwrap(), json!(transcription));
+    let mut table = Table::default();
+    assert_eq!(table.apply(&entry), Outcome::Accepted);
+    let call = table.0.values().find(|item| get_text(item, "type") == Some("CALL")).unwrap();
+    let record: Record = serde_json::from_str(get_text(call, "record").unwrap()).unwrap();
+    assert_eq!(record.get("transcript.text").unwrap()["$claim"]["s3_key"], json!(key));
+    assert!(get_text(call, "record").unwrap().len() < 1_000);
+}

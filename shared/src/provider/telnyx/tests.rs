@@ -1,0 +1,358 @@
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use serde_json::json;
+
+use super::super::fixture::{event, normalize, now, said, sample, source, unusable, verify};
+use super::super::{Freshness, Normalized, Proof, Provider::Telnyx, Rejection, Scheme, Unusable};
+use super::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
+use crate::signature::Ed25519Signer;
+use crate::source::Source;
+
+fn signer(seed: u8) -> Ed25519Signer {
+    Ed25519Signer::from_seed(&[seed; 32])
+}
+
+fn configured() -> Source {
+    source(Telnyx, json!({ "public_keys": [signer(1).public_key()] }))
+}
+
+fn proof(signer: &Ed25519Signer, body: &Bytes, seconds_from_now: i64) -> Result<Proof, Rejection> {
+    let headers = sign(signer, body, now().as_second() + seconds_from_now);
+    proof_of([&headers[0].1, &headers[1].1], body)
+}
+
+fn proof_of([signature, time]: [&str; 2], body: &Bytes) -> Result<Proof, Rejection> {
+    let headers = [(SIGNATURE_HEADER, signature), (TIMESTAMP_HEADER, time)];
+    verify(Telnyx, &configured(), &headers, body).map(|verified| verified.proof())
+}
+
+#[test]
+fn accepts_a_signature_of_the_source_s_key() {
+    let fresh = Proof { scheme: Scheme::Ed25519, freshness: Freshness::Fresh };
+    assert_eq!(proof(&signer(1), &sample("telnyx-call-completed"), 0), Ok(fresh));
+}
+
+#[test]
+fn rejects_another_key_and_a_changed_body_or_time() {
+    let body = sample("telnyx-call-completed");
+    assert_eq!(proof(&signer(2), &body, 0), Err(Rejection::SignatureMismatch));
+    let [(_, signature), (_, time)] = sign(&signer(1), &body, now().as_second());
+    let changed: Bytes = [&body[..], b"&x=y"].concat().into();
+    assert_eq!(proof_of([&signature, &time], &changed), Err(Rejection::SignatureMismatch));
+    assert_eq!(
+        proof_of([&signature, &(now().as_second() + 1).to_string()], &body),
+        Err(Rejection::SignatureMismatch)
+    );
+    // The same number, written in another way, is not what was signed.
+    assert_eq!(proof_of([&signature, &format!("0{time}")], &body), Err(Rejection::SignatureMismatch));
+}
+
+#[test]
+fn accepts_either_key_during_rotation() {
+    let rotating = source(Telnyx, json!({ "public_keys": [signer(3).public_key(), signer(1).public_key()] }));
+    let body = sample("telnyx-call-completed");
+    for seed in [1, 3] {
+        let headers = sign(&signer(seed), &body, now().as_second());
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        assert!(verify(Telnyx, &rotating, &headers, &body).is_ok(), "{seed}");
+    }
+}
+
+#[test]
+fn a_signed_time_outside_the_tolerance_is_not_fresh() {
+    let body = sample("telnyx-call-completed");
+    let freshness = |seconds| proof(&signer(1), &body, seconds).unwrap().freshness;
+    assert_eq!(freshness(-300), Freshness::Fresh);
+    assert_eq!(freshness(-301), Freshness::Stale);
+    assert_eq!(freshness(300), Freshness::Fresh);
+    assert_eq!(freshness(301), Freshness::Future);
+    for (time, expected) in [
+        ("0", Freshness::Stale),
+        ("9223372036854775807", Freshness::Future),
+        ("18446744073709551615", Freshness::Future),
+    ] {
+        let message = [time.as_bytes(), b"|", &body].concat();
+        let signature = BASE64_STANDARD.encode(signer(1).sign(&message));
+        assert_eq!(proof_of([&signature, time], &body).unwrap().freshness, expected, "{time}");
+    }
+}
+
+#[test]
+fn missing_and_malformed_headers_are_named() {
+    let body = sample("telnyx-call-completed");
+    let [(_, signature), (_, time)] = sign(&signer(1), &body, now().as_second());
+    let missing = |header| Err(Rejection::SignatureMissing { header });
+    let malformed = |header, problem| Err(Rejection::SignatureMalformed { header, problem });
+    let only = |headers: &[(&'static str, &str)]| {
+        verify(Telnyx, &configured(), headers, &body).map(|verified| verified.proof())
+    };
+    assert_eq!(only(&[]), missing(SIGNATURE_HEADER));
+    assert_eq!(only(&[(TIMESTAMP_HEADER, &time)]), missing(SIGNATURE_HEADER));
+    assert_eq!(only(&[(SIGNATURE_HEADER, &signature)]), missing(TIMESTAMP_HEADER));
+    let no_signature = malformed(SIGNATURE_HEADER, "is not the base64 of 64 bytes");
+    for bad in ["%%%", "AAAA", &signature[..40], &format!("{signature},{signature}"), &hex::encode([0; 64])] {
+        assert_eq!(proof_of([bad, &time], &body), no_signature, "{bad}");
+    }
+    let no_time = malformed(TIMESTAMP_HEADER, "is not a number of seconds");
+    for bad in ["now", "-1", "+1", "1.5", "0x10", "١", "18446744073709551616", &format!("{time},{time}")] {
+        let expected =
+            if bad.is_ascii() { no_time.clone() } else { malformed(TIMESTAMP_HEADER, "is not ASCII") };
+        assert_eq!(proof_of([&signature, bad], &body), expected, "{bad}");
+    }
+}
+
+#[test]
+fn normalizes_a_completed_call() {
+    let event = event(Telnyx, &configured(), sample("telnyx-call-completed"));
+    let call_sid = "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ";
+    assert_eq!(event.dedupe_key, Some(format!("{call_sid}#call-progress-events#completed#3")));
+    insta::assert_json_snapshot!(said(&event), @r#"
+    {
+      "account_id": "f5586561-8ff0-4291-a51b-c7dfe4139ff9",
+      "aliases": [
+        "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ"
+      ],
+      "answered_at": "2024-01-15T10:30:15.000Z",
+      "call_id": "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ",
+      "channel": "pstn",
+      "connection_id": "1234567890",
+      "derived": [
+        "channel",
+        "direction",
+        "hangup.q850",
+        "quality.jitter_ms",
+        "recordings.95399d57273d7a89a379b1ff3da260c3.recording_id"
+      ],
+      "dial": {
+        "aliases": [
+          "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ"
+        ],
+        "call_id": "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ",
+        "duration_seconds": 120,
+        "status": "completed"
+      },
+      "direction": "outbound",
+      "duration_basis": "unknown",
+      "duration_seconds": 45,
+      "ended_at": "2024-01-15T10:31:00.000Z",
+      "error": {
+        "code": "10001",
+        "message": "Call failed"
+      },
+      "events": [
+        {
+          "kind": "call-progress-events",
+          "occurred_at": "2024-01-15T10:31:00.000Z",
+          "provider_event_id": null,
+          "sent_at": "2024-01-15T10:30:00.000Z",
+          "sequence": 3
+        }
+      ],
+      "from": {
+        "e164": "+35319605860",
+        "raw": "+35319605860"
+      },
+      "hangup": {
+        "cause": "normal_clearing",
+        "party": "caller",
+        "q850": 16,
+        "raw": "normal_clearing",
+        "sip_code": 200
+      },
+      "initiated_at": "2024-01-15T10:30:26.028Z",
+      "leg_id": "abc123-leg1",
+      "organization_id": "org-abc123",
+      "parent_call_aliases": [
+        "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg"
+      ],
+      "parent_call_id": "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg",
+      "quality": {
+        "jitter_ms": 10,
+        "mos": 4.2,
+        "packet_loss": 0.5,
+        "raw": {
+          "jitter": 10,
+          "mos": 4.2,
+          "packet_loss": 0.5
+        }
+      },
+      "recordings": [
+        {
+          "duration_seconds": 90,
+          "recording_id": "95399d57273d7a89a379b1ff3da260c3",
+          "source_host": "api.telnyx.com"
+        }
+      ],
+      "remote_party": {
+        "name": "John Doe"
+      },
+      "session_id": "session-abc123",
+      "started_at": "2024-01-15T10:30:00.000Z",
+      "status": "completed",
+      "stir": {
+        "attestation": "A",
+        "validated": true
+      },
+      "to": {
+        "e164": "+13129457420",
+        "raw": "+13129457420"
+      },
+      "user_id": "f5586561-8ff0-4291-a51b-c7dfe4139ff9"
+    }
+    "#);
+}
+
+#[test]
+fn normalizes_a_recording_callback() {
+    let event = event(Telnyx, &configured(), sample("telnyx-recording-completed"));
+    assert_eq!(event.dedupe_key.as_deref(), Some("7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44#completed"));
+    assert_eq!(event.recording.as_ref().unwrap().url, "https://api.telnyx.com/v2/recordings/abc123.wav");
+    insta::assert_json_snapshot!(said(&event), @r#"
+    {
+      "account_id": "f5586561-8ff0-4291-a51b-c7dfe4139ff9",
+      "aliases": [
+        "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ"
+      ],
+      "call_id": "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ",
+      "channel": "unknown",
+      "connection_id": "1234567890",
+      "direction": "unknown",
+      "duration_basis": "unknown",
+      "events": [
+        {
+          "kind": "recording.completed",
+          "occurred_at": null,
+          "provider_event_id": null,
+          "sent_at": null,
+          "sequence": null
+        }
+      ],
+      "extensions": {
+        "RecordingSource": "DialVerb"
+      },
+      "recordings": [
+        {
+          "channels": 2,
+          "duration_seconds": 90,
+          "provider_status": "completed",
+          "recording_id": "7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44",
+          "source_host": "api.telnyx.com",
+          "started_at": "2024-01-15T10:30:15.000Z"
+        }
+      ],
+      "status": "unknown"
+    }
+    "#);
+}
+
+#[test]
+fn normalizes_a_call_that_nobody_answered() {
+    let event = event(Telnyx, &configured(), sample("telnyx-call-no-answer"));
+    insta::assert_json_snapshot!(said(&event), @r#"
+    {
+      "account_id": "f5586561-8ff0-4291-a51b-c7dfe4139ff9",
+      "aliases": [
+        "v3:Qm9yZWRvbQ-no-answer-leg"
+      ],
+      "call_id": "v3:Qm9yZWRvbQ-no-answer-leg",
+      "channel": "pstn",
+      "connection_id": "1234567890",
+      "derived": [
+        "channel",
+        "direction"
+      ],
+      "direction": "outbound",
+      "duration_basis": "unknown",
+      "events": [
+        {
+          "kind": "call-progress-events",
+          "occurred_at": null,
+          "provider_event_id": null,
+          "sent_at": "2024-01-15T10:31:28.731Z",
+          "sequence": 2
+        }
+      ],
+      "extensions": {
+        "SipHangupCause": "ORIGINATOR_CANCEL",
+        "Timestamp": "2024-01-15 10:31:28.731479Z"
+      },
+      "from": {
+        "e164": "+35319605860",
+        "raw": "+35319605860"
+      },
+      "hangup": {
+        "cause": "timeout",
+        "party": "callee",
+        "raw": "timeout"
+      },
+      "initiated_at": "2024-01-15T10:30:26.028Z",
+      "parent_call_aliases": [
+        "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg"
+      ],
+      "parent_call_id": "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg",
+      "status": "no_answer",
+      "to": {
+        "e164": "+13129457420",
+        "raw": "+13129457420"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn every_documented_status_has_a_word_in_the_record() {
+    let status = |raw: &str| {
+        let event = event(Telnyx, &configured(), format!("CallSid=c&CallStatus={raw}"));
+        event.record.text("status").map(str::to_owned)
+    };
+    let statuses = [
+        "initiated",
+        "ringing",
+        "in-progress",
+        "completed",
+        "busy",
+        "no-answer",
+        "canceled",
+        "failed",
+        "parked",
+    ];
+    let words: Vec<_> = statuses.map(status).into();
+    let expected =
+        ["queued", "ringing", "in_progress", "completed", "busy", "no_answer", "canceled", "failed"];
+    assert_eq!(words[..8], expected.map(|word| Some(word.to_owned())));
+    assert_eq!(words[8], None);
+}
+
+#[test]
+fn a_callback_of_neither_kind_is_ignored() {
+    let Normalized::Ignored { kind, dedupe_key, call_id } =
+        normalize(Telnyx, &configured(), "CallSid=c&CallbackSource=x")
+    else {
+        panic!("not ignored")
+    };
+    assert_eq!((kind.as_str(), dedupe_key, call_id.as_deref()), ("x", None, Some("c")));
+}
+
+#[test]
+fn forms_are_read_as_browsers_write_them() {
+    let body =
+        "CallSid=a&CallSid=b%20c%2Bd+e&CallStatus=completed&CallerId=%00%zz%&Odd=%F0%9F%93%9E&=nameless&Flag";
+    let event = event(Telnyx, &configured(), body);
+    assert_eq!(event.call_id, "b c+d e", "of a repeated name the last counts");
+    assert_eq!(event.record.text("remote_party.name"), Some("\u{0}%zz%"));
+    assert_eq!(event.record.text("extensions.Odd"), Some("📞"));
+    assert_eq!(event.record.text("extensions.CallSid"), Some("a"));
+    assert_eq!(event.record.text("extensions."), Some("nameless"));
+    assert_eq!(event.record.text("extensions.Flag"), Some(""));
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    for body in [&b"\xff"[..], b"CallSid=%FF&CallStatus=completed", b"CallSid=c&%C3=x"] {
+        assert_eq!(unusable(Telnyx, &configured(), body), Unusable::Unreadable);
+    }
+    for body in ["", "&&&", "CallSid=", "{\"CallSid\":\"c\"}", "CallStatus=completed"] {
+        assert_eq!(unusable(Telnyx, &configured(), body), Unusable::CallIdMissing, "{body}");
+    }
+}
