@@ -33,19 +33,8 @@ impl Client {
     /// # Errors
     /// TLS can't be set up.
     pub fn new(base: impl Into<String>) -> anyhow::Result<Self> {
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = rustls::crypto::ring::default_provider();
-        let tls = rustls::ClientConfig::builder_with_provider(provider.into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let http = reqwest::Client::builder()
-            .use_preconfigured_tls(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(30))
-            .build()?;
         let base: String = base.into();
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned() })
+        Ok(Self { http: http()?, base: base.trim_end_matches('/').to_owned() })
     }
 
     /// Sends a request as it is.
@@ -78,6 +67,21 @@ impl Client {
         let (path, query) = (path.to_owned(), query.to_owned());
         self.send(HttpRequest { method: http::Method::GET, path, query, headers, body: Vec::new() }).await
     }
+}
+
+/// An HTTP client that follows no redirects, with TLS on ring.
+///
+/// # Errors
+/// TLS can't be set up.
+pub fn http() -> anyhow::Result<reqwest::Client> {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client =
+        reqwest::Client::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none());
+    Ok(client.timeout(Duration::from_secs(30)).build()?)
 }
 
 /// The path of a call in the read API.

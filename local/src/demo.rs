@@ -135,7 +135,7 @@ async fn copied(
 }
 
 /// A record without what tells when and in how many steps it came to be.
-fn what_is_said(call: &Value) -> Value {
+pub fn what_is_said(call: &Value) -> Value {
     let mut call = call.clone();
     for name in ["source", "revision", "first_seen_at", "updated_at"] {
         call[name] = Value::Null;

@@ -322,11 +322,9 @@ impl Functions {
             Function::Webhook(provider) => {
                 let (_, webhook) =
                     self.webhooks.iter().find(|(of, _)| *of == provider).context("no such function")?;
-                lambda::answer(&async |request| webhook.respond(request, at).await, event).await
+                lambda::answer(|request| webhook.respond(request, at), event).await
             }
-            Function::Query => {
-                lambda::answer(&async |request| self.query.respond(request, at).await, event).await
-            }
+            Function::Query => lambda::answer(|request| self.query.respond(request, at), event).await,
         };
         gateway::response(answer)
     }

@@ -57,7 +57,7 @@ impl From<ApiGatewayV2httpRequest> for Request {
 ///
 /// # Errors
 /// Lambda's runtime API can't be reached.
-pub async fn serve(handler: impl AsyncFn(Request) -> Reply) -> Result<(), Error> {
+pub async fn serve<F: Future<Output = Reply>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
         Ok::<_, Error>(answer(&handler, event.payload).await)
     }))
@@ -65,8 +65,8 @@ pub async fn serve(handler: impl AsyncFn(Request) -> Reply) -> Result<(), Error>
 }
 
 /// Answers one event. A panic in the handler is our bug and this one request's loss: 500.
-pub async fn answer(
-    handler: &impl AsyncFn(Request) -> Reply,
+pub async fn answer<F: Future<Output = Reply>>(
+    handler: impl FnOnce(Request) -> F,
     event: ApiGatewayV2httpRequest,
 ) -> ApiGatewayV2httpResponse {
     let request = Request::from(event);

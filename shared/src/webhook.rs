@@ -44,7 +44,7 @@ pub async fn run(provider: Provider) -> Result<(), lambda::Error> {
     telemetry::init();
     let webhook = Webhook::from_env(provider).inspect_err(|error| tracing::error!("{error}"))?;
     webhook.ledger.warm_up().await;
-    lambda::serve(async |request| webhook.respond(request, Timestamp::now()).await).await
+    lambda::serve(|request| webhook.respond(request, Timestamp::now())).await
 }
 
 impl Webhook {

@@ -1,0 +1,289 @@
+//! A store that throttles, conflicts, fails, loses answers and dawdles: nothing lost, nothing twice.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use local::gateway;
+use local::sample::{self, Sample};
+use local::stack::{self, Options, TABLE};
+use serde_json::{Value, json};
+use shared::ledger::{Claims, Ledger};
+use shared::provider::Provider;
+use shared::source::Sources;
+use shared::webhook::Webhook;
+use tokio::net::TcpListener;
+
+use crate::bed::{Bed, text, what_is_said};
+
+/// What can go wrong between the SDK and the store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    Throttled,
+    Conflict,
+    ServerError,
+    /// The store commits; the answer is a 500.
+    ErrorAfterCommit,
+    /// The store commits; the connection drops.
+    DropAfterCommit,
+    /// The connection drops before the store sees anything.
+    DropBeforeCommit,
+    Slow,
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::Throttled,
+    Fault::Conflict,
+    Fault::ServerError,
+    Fault::ErrorAfterCommit,
+    Fault::DropAfterCommit,
+    Fault::DropBeforeCommit,
+    Fault::Slow,
+];
+
+struct Proxy {
+    store: SocketAddr,
+    http: reqwest::Client,
+    /// The faults to come, last first; without any, all is well.
+    script: Mutex<Vec<Fault>>,
+}
+
+impl Proxy {
+    async fn start(store: SocketAddr) -> anyhow::Result<(Arc<Self>, SocketAddr)> {
+        let proxy = Arc::new(Self { store, http: local::client::http()?, script: Mutex::new(Vec::new()) });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let router = Router::new().fallback(through).with_state(proxy.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok((proxy, address))
+    }
+
+    fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
+        let mut faults: Vec<_> = faults.into_iter().collect();
+        faults.reverse();
+        *self.script.lock().expect("no test panics with the lock") = faults;
+    }
+
+    async fn forward(&self, headers: HeaderMap, body: Bytes) -> Response {
+        let sent = self.http.post(format!("http://{}/", self.store)).headers(headers).body(body).send().await;
+        let response = sent.expect("the store answers");
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = response.headers().clone();
+        *answer.body_mut() = Body::from(response.bytes().await.expect("the store's body"));
+        answer
+    }
+}
+
+async fn through(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
+    let is_transaction =
+        headers.get("x-amz-target").is_some_and(|target| target.as_bytes().ends_with(b"TransactWriteItems"));
+    let fault = if is_transaction { proxy.script.lock().expect("the lock").pop() } else { None };
+    let writes = || {
+        serde_json::from_slice::<Value>(&body)
+            .ok()
+            .and_then(|body| body["TransactItems"].as_array().map(Vec::len))
+            .unwrap_or(0)
+    };
+    match fault.unwrap_or(Fault::None) {
+        Fault::None => proxy.forward(headers, body).await,
+        Fault::Throttled => error(
+            400,
+            json!({ "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down" }),
+        ),
+        Fault::Conflict => {
+            let reasons: Vec<_> =
+                (0..writes()).map(|_| json!({ "Code": "TransactionConflict", "Message": "busy" })).collect();
+            error(
+                400,
+                json!({ "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "Message": "Transaction cancelled", "CancellationReasons": reasons }),
+            )
+        }
+        Fault::ServerError => error(
+            500,
+            json!({ "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oops" }),
+        ),
+        Fault::ErrorAfterCommit => {
+            proxy.forward(headers, body).await;
+            error(
+                500,
+                json!({ "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oops" }),
+            )
+        }
+        Fault::DropAfterCommit => {
+            proxy.forward(headers, body).await;
+            hang_up()
+        }
+        Fault::DropBeforeCommit => hang_up(),
+        Fault::Slow => {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            proxy.forward(headers, body).await
+        }
+    }
+}
+
+/// Ends the connection's task, and the connection with it, without an answer.
+fn hang_up() -> Response {
+    std::panic::resume_unwind(Box::new("the connection drops"))
+}
+
+fn error(status: u16, body: Value) -> Response {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0".parse().expect("a value"));
+    response
+}
+
+/// The webhook functions behind a proxy, in front of a bed's store.
+struct Faulty {
+    bed: Bed,
+    proxy: Arc<Proxy>,
+    sources: Sources,
+    ledger: Ledger,
+}
+
+impl Faulty {
+    async fn start() -> anyhow::Result<Self> {
+        let bed = Bed::start().await?;
+        let (proxy, address) = Proxy::start(bed.stack.dynamodb).await?;
+        let aws = stack::aws(address, bed.stack.s3);
+        let claims = Claims::new(aws.s3(), stack::BUCKET.to_owned());
+        let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 1);
+        let sources = Sources::from_json(&Options::in_memory()?.sources)?;
+        Ok(Self { bed, proxy, sources, ledger })
+    }
+
+    async fn deliver(&self, provider: Provider, body: &str) -> anyhow::Result<(i64, Value)> {
+        let webhook = Webhook::new(provider, self.sources.clone(), self.ledger.clone());
+        let at = Timestamp::now();
+        let request = sample::request(provider, "default", body.into(), at);
+        let (_, event) = gateway::event(&request, at).context("no route")?;
+        let event = serde_json::from_value(event)?;
+        let answer = shared::lambda::answer(|request| webhook.respond(request, at), event).await;
+        Ok((answer.status_code, serde_json::from_slice(answer.body.as_deref().unwrap_or_default())?))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_fault_of_any_kind_is_ridden_out() -> anyhow::Result<()> {
+    let faulty = Faulty::start().await?;
+    for (index, fault) in FAULTS.into_iter().enumerate() {
+        let body =
+            json!({ "kind": "call.completed", "event_id": "e", "data": { "call_id": index.to_string() } })
+                .to_string();
+        faulty.proxy.plan([fault]);
+        let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
+        // Also where the answer was lost: the transaction's token knows that it was ours.
+        assert_eq!((status, &answer["status"]), (200, &json!("accepted")), "{fault:?}");
+        let call = faulty.bed.call(Provider::Sautikit, &index.to_string()).await?;
+        assert_eq!(call["revision"], 1, "{fault:?}");
+        let (_, again) = faulty.deliver(Provider::Sautikit, &body).await?;
+        assert_eq!(again["status"], "duplicate", "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_stays_down_is_answered_503_in_time_and_the_retry_is_applied_once() -> anyhow::Result<()>
+{
+    let faulty = Faulty::start().await?;
+    for (index, fault) in
+        [Fault::Throttled, Fault::Conflict, Fault::DropBeforeCommit, Fault::DropAfterCommit, Fault::Slow]
+            .into_iter()
+            .enumerate()
+    {
+        let body =
+            json!({ "kind": "call.completed", "event_id": "e", "data": { "call_id": index.to_string() } })
+                .to_string();
+        faulty.proxy.plan(std::iter::repeat_n(fault, 1000));
+        let started = std::time::Instant::now();
+        let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
+        assert_eq!((status, &answer["error"]), (503, &json!("unavailable")), "{fault:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{fault:?}: CallKaro waits five seconds");
+        faulty.proxy.plan([]);
+        let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
+        // Where it was committed and the answer lost, the sender's retry is a duplicate.
+        ensure!(
+            status == 200 && (answer["status"] == "accepted" || answer["status"] == "duplicate"),
+            "{fault:?}: {answer}"
+        );
+        let call = faulty.bed.call(Provider::Sautikit, &index.to_string()).await?;
+        assert_eq!(
+            (&call["revision"], call["deliveries"].as_array().map(Vec::len)),
+            (&json!(1), Some(1)),
+            "{fault:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_storm_of_faults_loses_or_doubles_an_effect() -> anyhow::Result<()> {
+    let calm = Bed::start().await?;
+    let faulty = Faulty::start().await?;
+    let mut random = fastrand::Rng::with_seed(7);
+    let quick: Vec<_> = FAULTS.into_iter().filter(|fault| *fault != Fault::Slow).collect();
+    let mut events = Vec::new();
+    for name in sample::names()? {
+        let mut sample = Sample::load(&name)?;
+        if let Some(path) = sample.recording_path() {
+            sample.set(path, "https://media.invalid/r.wav")?;
+        }
+        events.push(sample);
+    }
+    let mut calls = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        random.shuffle(&mut events);
+        for sample in &events {
+            let faults: Vec<_> =
+                (0..random.usize(0..6)).map(|_| quick[random.usize(0..quick.len())]).collect();
+            faulty.proxy.plan(faults.clone());
+            let mut tries = 0;
+            let call_id = loop {
+                let (status, answer) = faulty.deliver(sample.provider, &sample.body).await?;
+                ensure!(status == 200 || status == 503, "{faults:?}: {status} {answer}");
+                if status == 200 {
+                    break answer["call_id"].as_str().unwrap_or_default().to_owned();
+                }
+                tries += 1;
+                ensure!(tries < 10, "{faults:?} never ends");
+            };
+            calls.insert((sample.provider, call_id));
+            calm.deliver(sample.provider, sample.body.clone()).await?;
+        }
+    }
+    for (provider, call_id) in calls {
+        let (stormy, calm) =
+            (faulty.bed.call(provider, &call_id).await?, calm.call(provider, &call_id).await?);
+        assert_eq!(stormy["revision"], calm["revision"], "{call_id}");
+        let without_jobs = |call: &Value| {
+            let mut call = what_is_said(call);
+            call["recordings"] = Value::Null;
+            call
+        };
+        assert_eq!(without_jobs(&stormy), without_jobs(&calm), "{call_id}");
+    }
+    let count = async |bed: &Bed, kind| {
+        anyhow::Ok(
+            bed.items_of(kind)
+                .await?
+                .iter()
+                .map(|item| text(item, "sk").to_owned())
+                .collect::<std::collections::BTreeSet<_>>(),
+        )
+    };
+    for kind in ["CALL", "DELIVERY", "RECORDING"] {
+        assert_eq!(count(&faulty.bed, kind).await?, count(&calm, kind).await?);
+    }
+    Ok(())
+}
