@@ -124,6 +124,34 @@ impl Record {
         }
     }
 
+    /// Every field's value and every set's members, in a fixed order.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.registers.values().map(|register| &register.value).chain(self.sets.values().flatten())
+    }
+
+    /// Undoes [`Record::replace_larger_than`]: what `original` knows of a claim takes its place, for
+    /// a set's claim the members it stands for.
+    pub fn restore(&mut self, original: impl Fn(&Value) -> Option<Value>) {
+        for register in self.registers.values_mut() {
+            if let Some(value) = original(&register.value) {
+                register.value = value;
+            }
+        }
+        for members in self.sets.values_mut() {
+            let mut restored = Vec::new();
+            members.retain(|member| match original(member) {
+                Some(Value::Array(list)) => {
+                    restored.push(list);
+                    false
+                }
+                _ => true,
+            });
+            for list in restored {
+                *members = merge::unite(std::mem::take(members), list);
+            }
+        }
+    }
+
     fn put(&mut self, path: Path, value: Option<Value>, derived: bool) {
         debug_assert!(field::is_known(&path), "{path} is not a field of the record");
         match value {

@@ -1,1 +1,170 @@
+//! The read API: calls by day and by number, one call's whole story, links to recordings.
+//!
+//! Only bearers of a token of the `query` source are answered. What is answered is personal, so
+//! nothing between here and the reader may keep it: every answer says `no-store`.
 
+use std::fmt;
+
+use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, StatusCode};
+use shared::aws::Aws;
+use shared::env;
+use shared::lambda::{self, Request};
+use shared::ledger::{Claims, Ledger, Unavailable};
+use shared::provider::Provider;
+use shared::reply::{Problem, Reply};
+use shared::signature::Token;
+use shared::source::Sources;
+use shared::telemetry;
+use shared::timestamp::Timestamp;
+use tokio::time::Instant;
+
+mod answer;
+mod call;
+mod claims;
+mod cursor;
+mod list;
+mod parameters;
+mod recording;
+mod route;
+
+use route::Route;
+
+/// Answers questions about calls.
+pub struct Query {
+    ledger: Ledger,
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+    claims: Claims,
+    tokens: Vec<Token>,
+}
+
+/// Runs the function until Lambda ends the environment.
+///
+/// # Errors
+/// The environment is not complete, there is no token, or Lambda's runtime API can't be reached.
+pub async fn run() -> Result<(), lambda::Error> {
+    telemetry::init();
+    let query = Query::from_env().inspect_err(|error| tracing::error!("{error}"))?;
+    query.warm_up().await;
+    lambda::serve(async |request| query.respond(request, Timestamp::now()).await).await
+}
+
+impl Query {
+    /// A reader of a ledger, and of the bucket beside it, for the bearers of any of the tokens.
+    ///
+    /// Without tokens it answers nobody.
+    pub fn new(ledger: Ledger, s3: aws_sdk_s3::Client, bucket: String, tokens: Vec<Token>) -> Self {
+        let claims = Claims::new(s3.clone(), bucket.clone());
+        Self { ledger, s3, bucket, claims, tokens }
+    }
+
+    fn from_env() -> Result<Self, env::BadEnvironment> {
+        let mut reader = env::Reader::default();
+        let tokens = Sources::from_env(&mut reader).query_tokens();
+        if tokens.is_empty() {
+            reader.problem(env::SOURCES, "no token for query: it would refuse everybody");
+        }
+        let table = reader.required(env::TABLE_NAME);
+        let bucket = reader.required(env::BUCKET_NAME);
+        let aws = Aws::from_env(&mut reader);
+        let s3 = aws.s3();
+        let claims = Claims::new(s3.clone(), bucket.clone());
+        let ledger = Ledger::new(aws.dynamodb(), table, claims, WRITES_NO_DELIVERIES);
+        reader.finish(Self::new(ledger, s3, bucket, tokens))
+    }
+
+    /// Opens the connection to the table with a request that this function may make, so that the
+    /// first reader does not wait for it.
+    async fn warm_up(&self) {
+        if let Err(error) = self.ledger.story(Provider::Sautikit, "warm-up", "").await {
+            tracing::warn!(%error, "the table could not be reached at the start");
+        }
+    }
+
+    /// Answers one request that arrived at a time.
+    pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
+        let started = Instant::now();
+        let request_id = request.request_id.as_str();
+        let route = Route::of(&request);
+        let result = match self.authenticate(&request.headers) {
+            // Boxed, since the compiler lays futures inside futures out only so deep.
+            Ok(()) => Box::pin(self.answer(route, &request, received_at)).await,
+            Err(problem) => Err(problem),
+        };
+        let error = result.as_ref().err().map(|problem| problem.code);
+        let mut reply = result.unwrap_or_else(|problem| problem.reply(request_id));
+        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match (reply.status, route) {
+            (StatusCode::UNAUTHORIZED, _) => {
+                reply.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            (StatusCode::METHOD_NOT_ALLOWED, Some(route)) => {
+                reply.headers.insert(ALLOW, HeaderValue::from_static(route.allowed()));
+            }
+            _ => {}
+        }
+        let (route, status) = (route.map_or("none", Route::name), reply.status.as_u16());
+        let duration_ms = started.elapsed().as_millis();
+        tracing::info!(request_id, route, status, error, duration_ms, "query");
+        reply
+    }
+
+    async fn answer(
+        &self,
+        route: Option<Route<'_>>,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Reply, Problem> {
+        let route = route.ok_or_else(|| {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                "path_unknown",
+                "Nothing is here; start from /calls?day=YYYY-MM-DD.",
+            )
+        })?;
+        match (&request.method, route) {
+            (&Method::GET, Route::Calls) => list::answer(&self.ledger, &request.query).await,
+            (&Method::GET, Route::Call(call)) => call::answer(&self.ledger, &self.claims, call).await,
+            (&Method::GET, Route::Recording(call, recording_id)) => {
+                recording::redirect(&self.ledger, &self.s3, &self.bucket, call, recording_id, now).await
+            }
+            (method, route) => {
+                let message = format!("{method} is not a way to read the ledger; use {}.", route.allowed());
+                Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+            }
+        }
+    }
+
+    /// Checks `Authorization: Bearer <token>` (RFC 6750).
+    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let unauthorized = |code, message| Problem::new(StatusCode::UNAUTHORIZED, code, message);
+        let presented = headers.get(AUTHORIZATION).and_then(|value| {
+            let (scheme, token) = std::str::from_utf8(value.as_bytes()).ok()?.trim().split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start())
+        });
+        match presented {
+            None => Err(unauthorized(
+                "token_missing",
+                "Send a token of the query source: Authorization: Bearer <token>.",
+            )),
+            Some(token) if Token::any_matches(&self.tokens, token) => Ok(()),
+            Some(_) => Err(unauthorized("token_mismatch", "The token is not one of the query source's.")),
+        }
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Query").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// For how many days a ledger that writes no deliveries keeps them.
+const WRITES_NO_DELIVERIES: u64 = 0;
+
+/// The store did not answer: logged here, and told to the reader without its words.
+fn unavailable(error: &Unavailable) -> Problem {
+    tracing::error!(%error, "the ledger could not be read");
+    Problem::unavailable()
+}

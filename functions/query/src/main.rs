@@ -1,1 +1,8 @@
-fn main() {}
+//! Reads the ledger over HTTP.
+
+use shared::lambda::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    query::run().await
+}

@@ -46,8 +46,13 @@ impl Claims {
     }
 
     /// Fetches what a claim stands for; `None` if it is no claim or the object is not there.
+    ///
+    /// A payload may hold what looks like a claim, so nothing but values is ever fetched for one.
     pub async fn fetch(&self, value: &Value) -> Option<Value> {
         let key = value.get(CLAIM)?.get("s3_key")?.as_str()?;
+        if !key.starts_with(VALUES_PREFIX) {
+            return None;
+        }
         let object = self.client.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
         let content = object.body.collect().await.ok()?.into_bytes();
         serde_json::from_slice(&content).ok()

@@ -52,7 +52,7 @@ fn is_terminal(status: &str) -> bool {
 }
 
 /// The union of two sorted lists; a member is kept as often as the list that has it most often.
-fn unite(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
+pub(super) fn unite(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
     let mut united = Vec::with_capacity(one.len().max(other.len()));
     let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
     loop {

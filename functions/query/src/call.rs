@@ -1,0 +1,64 @@
+//! `GET /calls/{provider}/{source}/{call_id}`: one call's whole story.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use shared::ledger::read::{Recording, Story};
+use shared::ledger::{Claims, Ledger};
+use shared::reply::{Problem, Reply};
+
+use crate::answer::{MAX_WEIGHT, take, weight};
+use crate::route::CallName;
+use crate::{claims, unavailable};
+
+/// Answers the record with its recordings and deliveries.
+pub(crate) async fn answer(ledger: &Ledger, claims: &Claims, call: CallName<'_>) -> Result<Reply, Problem> {
+    let story = match call.parts() {
+        Some((provider, source, call_id)) => ledger.story(provider, source, call_id).await,
+        None => Ok(None),
+    };
+    let story = story.map_err(|error| unavailable(&error))?.ok_or_else(|| {
+        let message = "The ledger has no call of this id from this provider and source.";
+        Problem::new(StatusCode::NOT_FOUND, "call_unknown", message)
+    })?;
+    let Story { mut call, recordings, mut deliveries } = story;
+    let jobs: Vec<_> = recordings.iter().map(|job| serde_json::to_value(job).unwrap_or_default()).collect();
+    let mut room = MAX_WEIGHT.saturating_sub(weight(&call.render()) + weight(&jobs));
+    let all = deliveries.len();
+    deliveries.retain(|delivery| take(&mut room, weight(delivery) + 1));
+    if deliveries.len() < all {
+        let message = format!("{} of {all} deliveries have no room in this answer", all - deliveries.len());
+        call.record.add("warnings", message);
+    }
+    claims::resolve(claims, &mut call.record, room).await;
+    let mut answer = call.render();
+    let of_record = answer.remove("recordings");
+    answer.insert("recordings".to_owned(), joined(of_record, jobs));
+    answer.insert("deliveries".to_owned(), json!(deliveries));
+    Ok(Reply::json(StatusCode::OK, &answer))
+}
+
+/// What the record and the copy jobs say of each recording, by id, every field present. The job has
+/// the copy itself and the newest link, so where both know something it is right.
+fn joined(of_record: Option<Value>, jobs: Vec<Value>) -> Value {
+    let mut recordings: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    let of_record = match of_record {
+        Some(Value::Array(of_record)) => of_record,
+        _ => Vec::new(),
+    };
+    for known in of_record.into_iter().chain(jobs) {
+        let Value::Object(known) = known else { continue };
+        let id = known.get("recording_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let recording = recordings.entry(id).or_insert_with(nothing_known);
+        recording.extend(known.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    recordings.into_values().map(Value::Object).collect()
+}
+
+fn nothing_known() -> Map<String, Value> {
+    match serde_json::to_value(Recording::default()) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Cursors: where the next page of a list begins, as text that means something to this API only.
+//!
+//! A cursor says which list it belongs to. Taken to another list, it would answer nothing, or
+//! everything again, and look right; so it is refused.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use shared::ledger::read::By;
+
+/// The first line of a cursor; another one when what follows changes.
+const VERSION: &str = "1";
+
+/// The longest sort key of DynamoDB.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// The cursor of the calls before a key in a list.
+pub(crate) fn encode(by: &By, before: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{}{before}", head(by)))
+}
+
+/// The key in a cursor; `None` if it is not a cursor of this list.
+pub(crate) fn decode(by: &By, cursor: &str) -> Option<String> {
+    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let before = text.strip_prefix(&head(by))?;
+    (1..=MAX_KEY_BYTES).contains(&before.len()).then(|| before.to_owned())
+}
+
+fn head(by: &By) -> String {
+    let (name, value) = match by {
+        By::Day(day) => ("day", day),
+        By::From(number) => ("from", number),
+        By::To(number) => ("to", number),
+    };
+    format!("{VERSION}\n{name}\n{value}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_went() {
+        let key = "2026-06-27T10:05:00.000Z#telnyx#default#a\n📞";
+        for by in [By::Day("2026-06-27".into()), By::From("+254700000001".into()), By::To("+1".into())] {
+            assert_eq!(decode(&by, &encode(&by, key)).as_deref(), Some(key));
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_none() {
+        let day = By::Day("2026-06-27".into());
+        for other in [By::Day("2026-06-28".into()), By::From("2026-06-27".into()), By::To("+1".into())] {
+            assert_eq!(decode(&day, &encode(&other, "key")), None);
+        }
+        let later = BASE64_URL_SAFE_NO_PAD.encode("2\nday\n2026-06-27\nkey");
+        let long = encode(&day, &"k".repeat(MAX_KEY_BYTES + 1));
+        for foreign in ["", "no base64!", "AAAA", "MQ==", "_w", &later, &long, &encode(&day, "")] {
+            assert_eq!(decode(&day, foreign), None, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The parameters of a list. What is not understood is refused: a filter that is silently left out
+//! would answer another question than the one that was asked.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use jiff::civil::Date;
+use percent_encoding::percent_decode_str;
+use shared::ledger::read::{By, Filter, Listing};
+use shared::party;
+use shared::provider::Provider;
+use shared::reply::Problem;
+
+use crate::{cursor, route};
+
+const NAMES: [&str; 8] = ["day", "from", "to", "provider", "source", "status", "limit", "cursor"];
+
+const STATUSES: [&str; 10] = [
+    "queued",
+    "ringing",
+    "in_progress",
+    "completed",
+    "busy",
+    "no_answer",
+    "canceled",
+    "failed",
+    "voicemail",
+    "unknown",
+];
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 200;
+
+/// Reads a query string, without its `?`.
+///
+/// # Errors
+/// `parameter_invalid`: which one, and what it should be.
+pub(crate) fn listing(query: &str) -> Result<Listing, Problem> {
+    let given = Given::read(query)?;
+    let by = given.by()?;
+    let provider = given.provider()?;
+    let source = given.get("source").map(source).transpose()?;
+    let status = given.get("status").map(status).transpose()?;
+    let limit = given.get("limit").map_or(Ok(DEFAULT_LIMIT), limit)?;
+    let before = given.get("cursor").map(|text| {
+        let problem = "cursor is not one of this list; take it from the answer before, with the same day, from or to, or leave it out to start again.";
+        cursor::decode(&by, text).ok_or_else(|| invalid(problem))
+    });
+    let before = before.transpose()?;
+    Ok(Listing { by, filter: Filter { provider, source, status }, limit, before })
+}
+
+struct Given(BTreeMap<&'static str, String>);
+
+impl Given {
+    fn read(query: &str) -> Result<Self, Problem> {
+        let mut given = BTreeMap::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(known) = decoded(name).and_then(|name| NAMES.into_iter().find(|known| *known == name))
+            else {
+                let name: String = name.chars().take(40).collect();
+                return Err(invalid(format!(
+                    "{name} is not a parameter of this list; it takes {}.",
+                    NAMES.join(", ")
+                )));
+            };
+            let value =
+                decoded(value).ok_or_else(|| invalid(format!("{known} is not UTF-8; encode it so.")))?;
+            if given.insert(known, value).is_some() {
+                return Err(invalid(format!("{known} is given more than once; give it once.")));
+            }
+        }
+        Ok(Self(given))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn by(&self) -> Result<By, Problem> {
+        match (self.get("day"), self.get("from"), self.get("to")) {
+            (Some(text), None, None) => day(text).map(By::Day),
+            (None, Some(text), None) => number("from", text).map(By::From),
+            (None, None, Some(text)) => number("to", text).map(By::To),
+            (None, None, None) => {
+                Err(invalid("day is missing; give one of day=YYYY-MM-DD, from=<number> and to=<number>."))
+            }
+            _ => Err(invalid("day, from and to don't go together; give one of them.")),
+        }
+    }
+
+    fn provider(&self) -> Result<Option<Provider>, Problem> {
+        let Some(name) = self.get("provider") else { return Ok(None) };
+        let known = Provider::ALL.map(Provider::name).join(", ");
+        let provider =
+            Provider::from_name(name).ok_or_else(|| invalid(format!("provider must be one of {known}.")))?;
+        Ok(Some(provider))
+    }
+}
+
+fn day(text: &str) -> Result<String, Problem> {
+    let date: Option<Date> = text.parse().ok();
+    // The parser takes more forms than the one that stands in the index.
+    date.map(|date| date.to_string())
+        .filter(|date| date == text)
+        .ok_or_else(|| invalid("day must be a UTC day as YYYY-MM-DD, such as 2026-06-27."))
+}
+
+/// A number as the records have it. An unencoded `+` arrives as a space.
+fn number(name: &str, text: &str) -> Result<String, Problem> {
+    let plus = text.strip_prefix(' ').map(|rest| format!("+{rest}"));
+    party::e164(plus.as_deref().unwrap_or(text)).map(|(number, _)| number).ok_or_else(|| {
+        invalid(format!("{name} must be a number as +<country><number>, such as {name}=%2B254700000001."))
+    })
+}
+
+fn source(name: &str) -> Result<String, Problem> {
+    let valid = route::is_source_name(name).then(|| name.to_owned());
+    valid.ok_or_else(|| invalid("source must be 1 to 64 lower-case letters, digits and hyphens."))
+}
+
+fn status(name: &str) -> Result<String, Problem> {
+    let valid = STATUSES.contains(&name).then(|| name.to_owned());
+    valid.ok_or_else(|| invalid(format!("status must be one of {}.", STATUSES.join(", "))))
+}
+
+fn limit(text: &str) -> Result<usize, Problem> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = text.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| invalid(format!("limit must be a whole number from 1 to {MAX_LIMIT}.")))
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+fn invalid(message: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "parameter_invalid", message)
+}
+
+#[cfg(test)]
+mod tests;

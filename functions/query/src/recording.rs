@@ -1,0 +1,123 @@
+//! `GET …/recordings/{recording_id}`: a link to the copy in the bucket.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::presigning::PresigningConfig;
+use http::StatusCode;
+use http::header::{HeaderValue, LOCATION};
+use serde_json::json;
+use shared::ledger::Ledger;
+use shared::ledger::read::Recording;
+use shared::reply::{Problem, Reply};
+use shared::timestamp::Timestamp;
+
+use crate::route::CallName;
+use crate::unavailable;
+
+/// How long a link works.
+const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// The longest name that a download gets, without its extension.
+const MAX_FILENAME_CHARS: usize = 100;
+
+/// Redirects to a presigned link. The link is as good as the recording, so it is logged nowhere.
+pub(crate) async fn redirect(
+    ledger: &Ledger,
+    s3: &aws_sdk_s3::Client,
+    bucket: &str,
+    call: CallName<'_>,
+    recording_id: &str,
+    now: Timestamp,
+) -> Result<Reply, Problem> {
+    let job = match call.parts() {
+        Some((provider, source, call_id)) => ledger.recording(provider, source, call_id, recording_id).await,
+        None => Ok(None),
+    };
+    let job = job.map_err(|error| unavailable(&error))?.ok_or_else(|| {
+        let message = "The ledger has no recording of this id for this call, or no link to it has come yet.";
+        Problem::new(StatusCode::NOT_FOUND, "recording_unknown", message)
+    })?;
+    let (Some("stored"), Some(key)) = (job.state.as_deref(), job.s3_key.as_deref()) else {
+        return Err(not_stored(&job));
+    };
+    let disposition = format!("attachment; filename=\"{}\"", filename(recording_id, key));
+    let get = s3.get_object().bucket(bucket).key(key).response_content_disposition(disposition);
+    let lifetime = PresigningConfig::builder()
+        .start_time(SystemTime::from(now))
+        .expires_in(LINK_LIFETIME)
+        .build()
+        .map_err(|error| cannot_sign(&error))?;
+    let link = get.presigned(lifetime).await.map_err(|error| cannot_sign(&error))?;
+    let location = HeaderValue::from_str(link.uri()).map_err(|error| cannot_sign(&error))?;
+    let body = json!({ "status": "stored", "expires_in_seconds": LINK_LIFETIME.as_secs() });
+    Ok(Reply::json(StatusCode::FOUND, &body).with_header(LOCATION, location))
+}
+
+fn not_stored(job: &Recording) -> Problem {
+    let state = job.state.as_deref().unwrap_or("unknown");
+    let message = match (state, job.next_attempt_at.as_deref(), job.reason.as_deref()) {
+        ("expired" | "rejected" | "failed", _, Some(reason)) => {
+            format!("There is no copy of this recording and none will come: it is {state} ({reason}).")
+        }
+        ("expired" | "rejected" | "failed", ..) => {
+            format!("There is no copy of this recording and none will come: it is {state}.")
+        }
+        (_, Some(next), _) => {
+            format!("There is no copy of this recording yet: it is {state}, due at {next}. Ask again later.")
+        }
+        _ => format!("There is no copy of this recording yet: it is {state}. Ask again later."),
+    };
+    Problem::new(StatusCode::CONFLICT, "recording_not_stored", message)
+}
+
+/// A name for the download that no browser, shell or file system takes for anything else.
+fn filename(recording_id: &str, key: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let name: String = recording_id.chars().map(plain).take(MAX_FILENAME_CHARS).collect();
+    let name = if name.is_empty() { "recording".to_owned() } else { name };
+    let extension = key.rsplit_once('.').map(|(_, extension)| extension);
+    let short = |extension: &&str| {
+        (1..=5).contains(&extension.len()) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    match extension.filter(short) {
+        Some(extension) => format!("{name}.{extension}"),
+        None => name,
+    }
+}
+
+/// Signing needs no network; if it fails, it is our mistake.
+fn cannot_sign(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "a link could not be signed");
+    Problem::internal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_has_a_harmless_name() {
+        let key = "recordings/telnyx/default/2026/06/27/c1/RE1.mp3";
+        assert_eq!(filename("RE-1_a", key), "RE-1_a.mp3");
+        assert_eq!(filename("../\"\r\nétc📞.exe", key), "_______tc__exe.mp3");
+        assert_eq!(filename("", "recordings/a.b/c"), "recording");
+        assert_eq!(filename(&"x".repeat(3000), key).len(), MAX_FILENAME_CHARS + 4);
+    }
+
+    #[test]
+    fn a_missing_copy_says_whether_to_wait() {
+        let job = |state: &str| Recording { state: Some(state.to_owned()), ..Recording::default() };
+        let message = |job| not_stored(&job).message;
+        assert_eq!(
+            message(Recording {
+                next_attempt_at: Some("2026-06-27T10:10:00.000Z".to_owned()),
+                ..job("retry")
+            }),
+            "There is no copy of this recording yet: it is retry, due at 2026-06-27T10:10:00.000Z. Ask again later."
+        );
+        assert_eq!(
+            message(Recording { reason: Some("too_large".to_owned()), ..job("rejected") }),
+            "There is no copy of this recording and none will come: it is rejected (too_large)."
+        );
+    }
+}

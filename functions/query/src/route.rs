@@ -1,0 +1,77 @@
+//! Which question a request asks.
+//!
+//! API Gateway has matched the path already; the parts it names say which path it was.
+
+use std::collections::HashMap;
+
+use shared::lambda::Request;
+use shared::provider::Provider;
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `/calls`
+    Calls,
+    /// `/calls/{provider}/{source}/{call_id}`
+    Call(CallName<'a>),
+    /// `/calls/{provider}/{source}/{call_id}/recordings/{recording_id}`
+    Recording(CallName<'a>, &'a str),
+}
+
+/// What names a call. The provider and the source may be no names at all: then there is no such call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CallName<'a> {
+    provider: &'a str,
+    source: &'a str,
+    call_id: &'a str,
+}
+
+impl<'a> Route<'a> {
+    /// The route of a request, if there is one for the path parts it has.
+    pub(crate) fn of(request: &'a Request) -> Option<Self> {
+        let path: &HashMap<String, String> = &request.path;
+        let part = |name| path.get(name).map(String::as_str);
+        if path.is_empty() {
+            return Some(Self::Calls);
+        }
+        let call =
+            CallName { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? };
+        match (part("recording_id"), path.len()) {
+            (None, 3) => Some(Self::Call(call)),
+            (Some(recording_id), 4) => Some(Self::Recording(call, recording_id)),
+            _ => None,
+        }
+    }
+
+    /// The methods that the path takes, as the `Allow` header lists them.
+    pub(crate) fn allowed(self) -> &'static str {
+        match self {
+            Self::Calls | Self::Call(_) | Self::Recording(..) => "GET",
+        }
+    }
+
+    /// The route's template, for the log: it names nobody.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "/calls",
+            Self::Call(_) => "/calls/{provider}/{source}/{call_id}",
+            Self::Recording(..) => "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}",
+        }
+    }
+}
+
+impl<'a> CallName<'a> {
+    /// The provider, source and call id, if calls can have such names.
+    ///
+    /// `#` separates them in the table's keys: a source with one in it would be another call's name.
+    pub(crate) fn parts(self) -> Option<(Provider, &'a str, &'a str)> {
+        let provider = Provider::from_name(self.provider)?;
+        is_source_name(self.source).then_some((provider, self.source, self.call_id))
+    }
+}
+
+/// Whether a source can have this name.
+pub(crate) fn is_source_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}

@@ -1,0 +1,150 @@
+//! The calls of a day, or of a number, newest first.
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+
+use super::Call;
+use super::walk::{Read, Walked, walk};
+use crate::ledger::item::{Item, get_text, text};
+use crate::ledger::{Ledger, Unavailable, key, unavailable};
+use crate::provider::Provider;
+
+/// Which calls to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Where to look.
+    pub by: By,
+    /// Which of the calls there.
+    pub filter: Filter,
+    /// The most calls to answer.
+    pub limit: usize,
+    /// Only calls whose `time_key` is less than this: the rest of an earlier page.
+    pub before: Option<String>,
+}
+
+/// What the calls of a list have in common; an index each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The UTC day, `YYYY-MM-DD`.
+    Day(String),
+    /// The caller's number, E.164.
+    From(String),
+    /// The called number, E.164.
+    To(String),
+}
+
+/// What a call must have besides, as far as it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Who sent it.
+    pub provider: Option<Provider>,
+    /// To which source.
+    pub source: Option<String>,
+    /// Its status; `unknown` for calls without one.
+    pub status: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The calls, newest first. There may be none although there are more to come.
+    pub calls: Vec<Call>,
+    /// The [`Listing::before`] of the next page; `None` if this is the last.
+    pub next: Option<String>,
+}
+
+/// What the record shows for a status that no event has set.
+const UNKNOWN_STATUS: &str = "unknown";
+
+impl Ledger {
+    /// A page of the calls of a day or of a number, newest first.
+    ///
+    /// Pages that follow each other have every call exactly once, as long as nothing is written.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn calls(&self, listing: &Listing) -> Result<Page, Unavailable> {
+        let partitions = listing.by.partitions();
+        let Walked { found, rest_before } =
+            walk(partitions.len(), listing.limit, listing.before.clone(), async |index, before, limit| {
+                self.read_index(listing, &partitions[index], before, limit).await
+            })
+            .await?;
+        let calls = found.iter().map(|(_, item)| Call::read(item)).collect();
+        Ok(Page { calls, next: rest_before })
+    }
+
+    async fn read_index(
+        &self,
+        listing: &Listing,
+        partition: &str,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<Read<Item>, Unavailable> {
+        let (index, attribute) = listing.by.index();
+        let mut condition = "#partition = :partition".to_owned();
+        let mut query = self.client.query().table_name(&self.table).index_name(index);
+        // A call's `time_key` ends in its name, so it stands in a partition once, and reading on from
+        // below it is all that the service's own LastEvaluatedKey would do.
+        if let Some(before) = before {
+            condition.push_str(" AND time_key < :before");
+            query = query.expression_attribute_values(":before", text(before));
+        }
+        let query = query
+            .key_condition_expression(condition)
+            .expression_attribute_names("#partition", attribute)
+            .expression_attribute_values(":partition", text(partition))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let answer = listing.filter.apply(query).send().await.map_err(|error| unavailable(&error))?;
+        let time_key = |item: &Item| get_text(item, "time_key").map(str::to_owned);
+        let down_to = match &answer.last_evaluated_key {
+            None => None,
+            Some(last) => {
+                Some(time_key(last).ok_or_else(|| Unavailable("an index key has no time_key".to_owned()))?)
+            }
+        };
+        let found = answer.items.unwrap_or_default();
+        let found = found.into_iter().filter_map(|item| Some((time_key(&item)?, item))).collect();
+        Ok(Read { found, down_to })
+    }
+}
+
+impl By {
+    /// The index, and the attribute that is its partition key.
+    fn index(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Day(_) => ("by-time", "day_shard"),
+            Self::From(_) => ("by-from", "from_number"),
+            Self::To(_) => ("by-to", "to_number"),
+        }
+    }
+
+    fn partitions(&self) -> Vec<String> {
+        match self {
+            Self::Day(day) => (0..key::DAY_SHARDS).map(|shard| key::day_shard(day, shard)).collect(),
+            Self::From(number) | Self::To(number) => vec![number.clone()],
+        }
+    }
+}
+
+impl Filter {
+    fn apply(&self, mut query: QueryFluentBuilder) -> QueryFluentBuilder {
+        let mut conditions = Vec::new();
+        let wanted = [
+            ("#provider", ":provider", "provider", self.provider.map(Provider::name)),
+            ("#source", ":source", "source", self.source.as_deref()),
+            ("#status", ":status", "status", self.status.as_deref()),
+        ];
+        for (name, value, attribute, wanted) in wanted {
+            let Some(wanted) = wanted else { continue };
+            query = query.expression_attribute_names(name, attribute);
+            if (attribute, wanted) == ("status", UNKNOWN_STATUS) {
+                conditions.push(format!("attribute_not_exists({name})"));
+            } else {
+                query = query.expression_attribute_values(value, text(wanted));
+                conditions.push(format!("{name} = {value}"));
+            }
+        }
+        if conditions.is_empty() { query } else { query.filter_expression(conditions.join(" AND ")) }
+    }
+}
