@@ -218,10 +218,8 @@ impl Ledger {
         recording_id: &str,
         now: Timestamp,
     ) -> Result<MadeDue, Unavailable> {
-        let key = Key {
-            pk: key::call(provider.name(), source, call_id).pk,
-            sk: key::recording_sk(recording_id),
-        };
+        let key =
+            Key { pk: key::call(provider.name(), source, call_id).pk, sk: key::recording_sk(recording_id) };
         let update = "SET #state = :pending, #work_shard = :shard, #work_due = :now, #due_since = :now, \
                       #attempts = :none REMOVE #reason, #ended_at ADD #version :one";
         let condition = "#type = :recording AND #state IN (:expired, :rejected, :failed) \
