@@ -335,8 +335,11 @@ fn recording_item(entry: &Entry, call_id: &str, link: &RecordingLink, known: Opt
         // Waiting or ended, there is something new to try at once.
         put("state", text("pending"));
         put("work_shard", text(key::work_shard("recording", get_text(known, item::PK)?)));
-        put("work_due", text(now));
+        put("work_due", text(&now));
     }
+    // Another link has all its attempts before it.
+    put("attempts", number(0));
+    put("due_since", text(now));
     Some(Write::Replace { item, counter: "version", seen })
 }
 

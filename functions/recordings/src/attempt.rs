@@ -1,0 +1,170 @@
+//! One attempt at one job: take it, copy it, write down what came of it.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use shared::ledger::Unavailable;
+use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Problem};
+use shared::ledger::key::Key;
+use shared::timestamp::Timestamp;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::backoff::{Attempt, MAX_ATTEMPTS, conclude};
+use crate::fault::Fault;
+use crate::fetch::{Download, Origin};
+use crate::metrics::Copy;
+use crate::name::Name;
+use crate::summary::Attempted;
+use crate::upload::Upload;
+use crate::{Budget, Recordings};
+
+/// How long a lease lasts. It is renewed while the copy goes on, so that a dead copier's job is due
+/// again soon, and not when the longest copy would be over.
+const LEASE_SECONDS: u64 = 90;
+
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(25);
+
+/// The pause before a renewal that failed is tried again.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(3);
+
+/// How long before its end a lease that could not be renewed is given up: clocks differ, and nobody
+/// else may have the job while we copy.
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
+
+/// How often what came of an attempt is tried to be written down.
+const FINISH_ATTEMPTS: u32 = 4;
+
+impl Recordings {
+    /// Tries one job, if it is due and nobody else has it.
+    pub(crate) async fn attempt(&self, key: &Key, budget: Budget) -> Result<Attempted, Unavailable> {
+        if Instant::now() >= budget.taking {
+            return Ok(Attempted::Skipped);
+        }
+        let started = Instant::now();
+        let Some(job) = self.ledger.lease(key, Timestamp::now(), LEASE_SECONDS).await? else {
+            return Ok(Attempted::Skipped);
+        };
+        // A bug that one job brings to light must not end the others.
+        let copied = AssertUnwindSafe(self.copy(&job, started, budget)).catch_unwind().await;
+        let (result, bytes) = copied.unwrap_or_else(|_| (Err(Fault::transient("internal")), 0));
+        let now = Timestamp::now();
+        let end = match result {
+            Ok(copied) => Some(End::Stored(copied)),
+            Err(fault) => conclude(fault, Attempt::of(&job), now, fastrand::f64()),
+        };
+        let Some(end) = end else {
+            tracing::warn!(key = %job.recording_id, "a lease was lost while its recording was copied");
+            return Ok(Attempted::Skipped);
+        };
+        let finished = self.finish(&job, &end).await?;
+        self.report(&job, &end, finished, bytes, started);
+        Ok(match (finished, &end) {
+            (Finished::Lost, _) => Attempted::Skipped,
+            (Finished::Requeued, _) | (_, End::Retry { .. }) => Attempted::Retry,
+            (Finished::Written, End::Stored(_)) => Attempted::Stored,
+            (Finished::Written, _) => Attempted::Ended,
+        })
+    }
+
+    /// Copies a recording within its lease and the invocation's time; answers how many bytes it was.
+    async fn copy(&self, job: &Job, leased: Instant, budget: Budget) -> (Result<Copied, Fault>, u64) {
+        if job.attempt > MAX_ATTEMPTS {
+            // Attempts that ended nowhere count as well: a job that kills its copiers must end, too.
+            return (Err(Fault::transient("too_many_attempts")), 0);
+        }
+        let mut upload = Upload::new(&self.bucket, Name::new(job));
+        let result = tokio::select! {
+            result = self.transfer(job, &mut upload) => result,
+            () = sleep_until(budget.copying) => Err(Fault::transient("out_of_time")),
+            () = self.keep_lease(job, leased) => Err(Fault::LeaseLost),
+        };
+        let bytes = upload.size();
+        if result.is_err() {
+            upload.abandon().await;
+        }
+        (result, bytes)
+    }
+
+    async fn transfer(&self, job: &Job, upload: &mut Upload<'_>) -> Result<Copied, Fault> {
+        let Some(source) = self.sources.get(job.provider, &job.source) else {
+            return Err(Fault::transient_with("source_unknown", "the source is not configured"));
+        };
+        let origin = Origin { link: &job.link, source };
+        let mut download = Download::open(&self.fetcher, origin, job.announced_size_bytes).await?;
+        while let Some(piece) = download.chunk().await? {
+            upload.write(piece).await?;
+        }
+        upload.finish().await
+    }
+
+    /// Renews a lease again and again; returns when it is lost.
+    async fn keep_lease(&self, job: &Job, leased: Instant) {
+        let length = Duration::from_secs(LEASE_SECONDS) - LEASE_MARGIN;
+        let (mut until, mut pause) = (leased + length, RENEWAL);
+        loop {
+            sleep_until(until.min(Instant::now() + pause)).await;
+            let now = Instant::now();
+            if now >= until {
+                return;
+            }
+            let renewal = self.ledger.renew(job, Timestamp::now(), LEASE_SECONDS);
+            match tokio::time::timeout_at(until, renewal).await {
+                Ok(Ok(Lease::Held)) => (until, pause) = (now + length, RENEWAL),
+                Ok(Ok(Lease::Lost)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "a lease was not renewed; trying again");
+                    pause = RENEWAL_PAUSE;
+                }
+            }
+        }
+    }
+
+    async fn finish(&self, job: &Job, end: &End) -> Result<Finished, Unavailable> {
+        let mut attempt = 1;
+        loop {
+            match self.ledger.finish(job, end, Timestamp::now()).await {
+                Err(error) if attempt < FINISH_ATTEMPTS => {
+                    tracing::warn!(%error, "what came of a copy was not written; trying again");
+                    sleep(Duration::from_millis(100) * 2_u32.pow(attempt)).await;
+                    attempt += 1;
+                }
+                finished => return finished,
+            }
+        }
+    }
+
+    fn report(&self, job: &Job, end: &End, finished: Finished, bytes: u64, started: Instant) {
+        let now = Timestamp::now();
+        let (outcome, error) = (end.state(), end.problem().map(Problem::to_string));
+        let copy = Copy {
+            provider: job.provider.name(),
+            outcome,
+            bytes,
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            attempt: job.attempt,
+            age_at_copy_seconds: now.duration_since(job.created_at).as_secs_f64().max(0.0),
+        };
+        (self.emit)(&copy.line(now));
+        tracing::info!(
+            provider = copy.provider,
+            source = job.source,
+            call_id = job.call_id,
+            recording_id = job.recording_id,
+            outcome,
+            error,
+            ?finished,
+            bytes,
+            duration_ms = copy.duration_ms,
+            attempt = job.attempt,
+            "copy"
+        );
+    }
+}
+
+impl Attempt {
+    fn of(job: &Job) -> Self {
+        Self { number: job.attempt, due_since: job.due_since, expires_at: job.source_expires_at }
+    }
+}

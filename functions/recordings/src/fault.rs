@@ -1,0 +1,55 @@
+//! Why a copy did not come about, as whoever must decide what to do next needs to know it.
+
+use std::time::Duration;
+
+use shared::ledger::jobs::Problem;
+
+use crate::guard::Refusal;
+
+/// Why an attempt ended without a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The link must not be followed, or what it leads to must not be stored. Final.
+    Rejected(Problem),
+    /// The origin says that the link no longer works. Final.
+    Expired(Problem),
+    /// There is nothing there: not yet, or, once the link's time is over, no more.
+    Absent {
+        /// What was in the way.
+        problem: Problem,
+        /// How long the origin asked to wait.
+        after: Option<Duration>,
+    },
+    /// It may work another time.
+    Transient {
+        /// What was in the way.
+        problem: Problem,
+        /// How long the origin asked to wait.
+        after: Option<Duration>,
+    },
+    /// The object's name is taken by other bytes; with this suffix it will not be.
+    Taken {
+        /// What to add to the name.
+        key_suffix: String,
+    },
+    /// Another copier may have the job. Nothing is to be written.
+    LeaseLost,
+}
+
+impl Fault {
+    /// It may work another time; its code says everything.
+    pub(crate) fn transient(code: &'static str) -> Self {
+        Self::Transient { problem: Problem::new(code), after: None }
+    }
+
+    /// It may work another time; with something to add that holds nothing of a URL.
+    pub(crate) fn transient_with(code: &'static str, detail: impl std::fmt::Display) -> Self {
+        Self::Transient { problem: Problem::with(code, detail), after: None }
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Rejected(Problem::with(refusal.rule(), refusal))
+    }
+}

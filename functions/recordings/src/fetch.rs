@@ -1,0 +1,188 @@
+//! Fetching: one request at a time, redirects by hand, every hop checked by the guard.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use reqwest::{Client, Response, redirect};
+use rustls::{ClientConfig, RootCertStore};
+use shared::source::Source;
+use tokio::time::timeout;
+
+use self::answer::Answer;
+use self::resolver::CheckedResolver;
+use crate::fault::Fault;
+use crate::guard::{MAX_REDIRECTS, Policy, Refusal, Target, is_listed_exactly};
+
+mod answer;
+mod download;
+mod resolver;
+mod speed;
+
+pub(crate) use download::Download;
+
+/// How much of an answer that is no recording is read, to learn what it says.
+const MAX_EXPLANATION_BYTES: usize = 4 * 1024;
+
+/// How long reading it may take.
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Fetches links under a policy.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetcher {
+    client: Client,
+    pub(crate) policy: Policy,
+}
+
+/// Fetching can't be set up: the TLS library does not take its configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("fetching can't be set up: {0}")]
+pub struct NoFetcher(String);
+
+/// What to fetch, and as whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) link: &'a shared::ledger::jobs::Link,
+    pub(crate) source: &'a Source,
+}
+
+/// From which byte to go on, if what is there is still the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Resume {
+    offset: u64,
+    validator: HeaderValue,
+}
+
+impl Fetcher {
+    /// A client that trusts the public web's roots, follows nothing by itself and uses no proxy.
+    pub(crate) fn new(policy: Policy) -> Result<Self, NoFetcher> {
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| NoFetcher(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .dns_resolver(Arc::new(CheckedResolver(policy.clone())))
+            .build()
+            .map_err(|error| NoFetcher(error.without_url().to_string()))?;
+        Ok(Self { client, policy })
+    }
+
+    /// Sends the request and follows redirects, until an answer has a body to copy.
+    async fn open(&self, origin: Origin<'_>, resume: Option<&Resume>) -> Result<Response, Fault> {
+        let mut target = self.policy.check(origin.link.expose(), &origin.source.recording_hosts)?;
+        let mut credentials = self.credentials(&target, origin.source);
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.send(&target, credentials.as_ref(), resume).await?;
+            match answer::judge(response.status(), response.headers(), shared::timestamp::Timestamp::now()) {
+                Answer::Body => return Ok(response),
+                Answer::Redirect(location) => {
+                    let hosts = &origin.source.recording_hosts;
+                    let next = self.policy.check_redirect(&target, &location, hosts)?;
+                    if next.url().origin() != target.url().origin() {
+                        // Once dropped they stay dropped, wherever the next redirect leads.
+                        credentials = None;
+                    }
+                    target = next;
+                }
+                Answer::Fault(fault) => return Err(fault),
+                Answer::Explained(fault) => {
+                    let explanation = explanation(response).await;
+                    return Err(if answer::says_expired(&explanation) {
+                        fault.into_expired()
+                    } else {
+                        fault
+                    });
+                }
+            }
+        }
+        Err(Refusal::TooManyRedirects.into())
+    }
+
+    async fn send(
+        &self,
+        target: &Target,
+        credentials: Option<&HeaderValue>,
+        resume: Option<&Resume>,
+    ) -> Result<Response, Fault> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("audio/*, video/*;q=0.9, */*;q=0.5"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(credentials) = credentials {
+            headers.insert(AUTHORIZATION, credentials.clone());
+        }
+        if let Some(Resume { offset, validator }) = resume {
+            let range = HeaderValue::from_str(&format!("bytes={offset}-"));
+            headers.insert(RANGE, range.map_err(|_| Fault::transient("range"))?);
+            headers.insert(IF_RANGE, validator.clone());
+        }
+        let request = self.client.get(target.url().clone()).headers(headers).send();
+        match timeout(self.policy.limits.head, request).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(connection_fault(&error)),
+            Err(_) => Err(Fault::transient("timeout")),
+        }
+    }
+
+    /// The source's credentials, if the target is one of the very hosts they are for.
+    fn credentials(&self, target: &Target, source: &Source) -> Option<HeaderValue> {
+        let authorization = source.recording_authorization.as_ref()?;
+        let may = self.policy.may_carry_credentials(target)
+            && is_listed_exactly(target.host(), &source.recording_hosts);
+        let mut value = HeaderValue::from_str(&authorization.0).ok().filter(|_| may)?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+/// What a failed request was, told without its URL.
+fn connection_fault(error: &reqwest::Error) -> Fault {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            return (*refusal).into();
+        }
+        if error.is::<rustls::Error>() {
+            return Fault::transient("tls");
+        }
+        // `io::Error` hides what it was made of from `source`.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return Fault::transient("tls");
+        }
+        cause = error.source();
+    }
+    Fault::transient(match error {
+        _ if error.is_timeout() => "timeout",
+        _ if error.is_dns() => "dns",
+        _ if error.is_connect() => "connect",
+        _ => "connection_lost",
+    })
+}
+
+/// The beginning of what an origin says about why there is no recording.
+async fn explanation(mut response: Response) -> Vec<u8> {
+    let mut text = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            text.extend_from_slice(&chunk[..chunk.len().min(MAX_EXPLANATION_BYTES - text.len())]);
+            if text.len() >= MAX_EXPLANATION_BYTES {
+                break;
+            }
+        }
+    };
+    // What arrived in time is what there is.
+    let _ = timeout(EXPLANATION_TIMEOUT, read).await;
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! The guard: which URLs may be fetched, and which addresses connected to.
+//!
+//! A link comes from a payload, and a payload from whoever holds a provider's key. So a link is
+//! checked as text, as a URL, and again when its name is resolved: the connection goes to the checked
+//! addresses and to no others. Every redirect is checked like a link.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use url::{Host, ParseError, Url};
+
+use self::address::Class;
+
+pub mod address;
+mod hosts;
+
+pub use hosts::is_listed;
+pub(crate) use hosts::is_listed_exactly;
+
+/// The longest link that is followed, in bytes.
+const MAX_URL_BYTES: usize = 8 * 1024;
+
+/// The most redirects that are followed.
+pub(crate) const MAX_REDIRECTS: usize = 2;
+
+/// The largest recording that is copied, unless another size is configured.
+pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
+
+/// What may be fetched, and how long and how large it may be.
+///
+/// A value, and not a configuration: nothing in the environment can make the production policy allow
+/// more than public addresses over https.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    reach: Reach,
+    /// The largest recording that is copied.
+    pub max_bytes: u64,
+    /// How patient a fetch is.
+    pub limits: Limits,
+}
+
+/// How patient a fetch is. The total time is the invocation's.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For an answer's head, with resolving, connecting and the handshake.
+    pub head: Duration,
+    /// For the next piece of the body.
+    pub idle: Duration,
+    /// The time over which the speed is averaged.
+    pub window: Duration,
+    /// The slowest average speed.
+    pub min_bytes_per_second: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(20),
+            idle: Duration::from_secs(20),
+            window: Duration::from_secs(30),
+            min_bytes_per_second: 8 * 1024,
+        }
+    }
+}
+
+/// How far a policy reaches. Private, so that only the constructors below choose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Public addresses by name, over https on its own port.
+    Public,
+    /// This machine too, by any name, over http too, on any port.
+    Loopback,
+}
+
+/// A URL that passed. [`Policy::check`] is the only way to get one.
+#[derive(Clone)]
+pub struct Target {
+    url: Url,
+}
+
+/// The rule that a URL broke. Its text is for people and holds nothing of the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Control characters, white space, or characters that do not show.
+    #[error("the URL has control characters or white space in it")]
+    ControlCharacter,
+    /// Longer than any link.
+    #[error("the URL is longer than {MAX_URL_BYTES} bytes")]
+    TooLong,
+    /// No URL, or one that two readers may read differently.
+    #[error("the URL is malformed")]
+    Malformed,
+    /// Not https.
+    #[error("the URL is not https")]
+    Scheme,
+    /// A user name or a password, or the sign that would set one off.
+    #[error("the URL carries a user name or password")]
+    UserInfo,
+    /// An IP address in any spelling.
+    #[error("the URL names an IP address and not a host")]
+    IpLiteral,
+    /// Another port than 443.
+    #[error("the URL names another port than 443")]
+    Port,
+    /// A name that means something else on every network.
+    #[error("the URL's host is not a public name")]
+    HostNotPublic,
+    /// Not among the source's recording hosts.
+    #[error("the URL's host is not one of the source's recording_hosts")]
+    HostNotListed,
+    /// The name resolves to an address that is not public.
+    #[error("the URL's host has an address that is not public ({0})")]
+    AddressNotPublic(Class),
+    /// More redirects than are followed.
+    #[error("the URL redirects more than {MAX_REDIRECTS} times")]
+    TooManyRedirects,
+}
+
+impl Policy {
+    /// What Lambda may fetch: public addresses, by name, over https.
+    pub fn production(max_bytes: u64) -> Self {
+        Self { reach: Reach::Public, max_bytes, limits: Limits::default() }
+    }
+
+    /// What a laptop's own run and the tests may fetch: this machine as well, also over http.
+    ///
+    /// Only the crate `local` calls this; no variable leads here.
+    pub fn local() -> Self {
+        Self { reach: Reach::Loopback, ..Self::production(DEFAULT_MAX_BYTES) }
+    }
+
+    /// Checks a link before anything is sent. `hosts` are the source's recording hosts, if it has any.
+    ///
+    /// # Errors
+    /// The first rule it breaks. Trying again does not help.
+    pub fn check(&self, link: &str, hosts: &[String]) -> Result<Target, Refusal> {
+        if link.chars().any(is_invisible) {
+            return Err(Refusal::ControlCharacter);
+        }
+        if link.len() > MAX_URL_BYTES {
+            return Err(Refusal::TooLong);
+        }
+        self.check_text(link)?;
+        let mut url = Url::parse(link).map_err(|error| match error {
+            ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => Refusal::IpLiteral,
+            ParseError::InvalidPort => Refusal::Port,
+            _ => Refusal::Malformed,
+        })?;
+        self.check_host(&mut url, hosts)?;
+        if self.reach == Reach::Public && url.port_or_known_default() != Some(443) {
+            return Err(Refusal::Port);
+        }
+        url.set_fragment(None);
+        Ok(Target { url })
+    }
+
+    /// Checks where a redirect leads, by all the rules for a link. It may be relative to its origin.
+    ///
+    /// # Errors
+    /// The first rule it breaks.
+    pub fn check_redirect(&self, from: &Target, to: &str, hosts: &[String]) -> Result<Target, Refusal> {
+        // Checked as it came: the parser would drop what makes it suspicious.
+        if to.chars().any(is_invisible) {
+            return Err(Refusal::ControlCharacter);
+        }
+        let place = &to[..to.find(['?', '#']).unwrap_or(to.len())];
+        if place.contains('\\') {
+            return Err(Refusal::Malformed);
+        }
+        match place.split_once(':') {
+            Some((scheme, _)) if !scheme.contains('/') => self.check(to, hosts),
+            _ => {
+                let absolute = from.url.join(to).map_err(|_| Refusal::Malformed)?;
+                self.check(absolute.as_str(), hosts)
+            }
+        }
+    }
+
+    /// Checks what a name resolved to: all addresses, or none.
+    ///
+    /// # Errors
+    /// One of them may not be connected to.
+    pub fn admit(&self, addresses: &[SocketAddr]) -> Result<(), Refusal> {
+        for address in addresses {
+            self.admit_one(address.ip())?;
+        }
+        Ok(())
+    }
+
+    /// Whether credentials may go to a target at all: over https, or without leaving the machine.
+    pub(crate) fn may_carry_credentials(&self, target: &Target) -> bool {
+        target.url.scheme() == "https" || self.reach == Reach::Loopback
+    }
+
+    fn admit_one(&self, address: IpAddr) -> Result<(), Refusal> {
+        match address::class(address) {
+            Class::Public => Ok(()),
+            Class::Loopback if self.reach == Reach::Loopback => Ok(()),
+            class => Err(Refusal::AddressNotPublic(class)),
+        }
+    }
+
+    /// The parser forgives much; what it forgives is not forgiven here.
+    fn check_text(&self, link: &str) -> Result<(), Refusal> {
+        let (scheme, rest) = link.split_once(':').ok_or(Refusal::Malformed)?;
+        let mut letters = scheme.bytes();
+        let starts_well = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
+        if !starts_well || !letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+            return Err(Refusal::Malformed);
+        }
+        let is_http = scheme.eq_ignore_ascii_case("http") && self.reach == Reach::Loopback;
+        if !scheme.eq_ignore_ascii_case("https") && !is_http {
+            return Err(Refusal::Scheme);
+        }
+        let rest = rest.strip_prefix("//").ok_or(Refusal::Malformed)?;
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let (authority, after) = rest.split_at(end);
+        if authority.contains('@') {
+            return Err(Refusal::UserInfo);
+        }
+        // The parser takes a backslash for a slash; others take it for part of the host.
+        if authority.is_empty() || after.starts_with('\\') {
+            return Err(Refusal::Malformed);
+        }
+        Ok(())
+    }
+
+    /// Checks the host, and writes it without the dot that may end it.
+    fn check_host(&self, url: &mut Url, hosts: &[String]) -> Result<(), Refusal> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refusal::UserInfo);
+        }
+        let name = match url.host() {
+            None => return Err(Refusal::Malformed),
+            Some(Host::Domain(name)) => name.strip_suffix('.').unwrap_or(name).to_owned(),
+            // The resolver never sees a literal, so it is checked here.
+            Some(Host::Ipv4(address)) => return self.check_literal(address.into(), url, hosts),
+            Some(Host::Ipv6(address)) => return self.check_literal(address.into(), url, hosts),
+        };
+        if name.parse::<IpAddr>().is_ok() {
+            return Err(Refusal::IpLiteral);
+        }
+        if name.len() > 253 || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+            return Err(Refusal::Malformed);
+        }
+        if self.reach == Reach::Public && !hosts::is_public(&name) {
+            return Err(Refusal::HostNotPublic);
+        }
+        if !hosts.is_empty() && !hosts::is_listed(&name, hosts) {
+            return Err(Refusal::HostNotListed);
+        }
+        url.set_host(Some(&name)).map_err(|_| Refusal::Malformed)
+    }
+
+    fn check_literal(&self, address: IpAddr, url: &Url, hosts: &[String]) -> Result<(), Refusal> {
+        if self.reach == Reach::Public || self.admit_one(address).is_err() {
+            return Err(Refusal::IpLiteral);
+        }
+        let name = url.host_str().unwrap_or_default();
+        if hosts.is_empty() || hosts::is_listed(name, hosts) { Ok(()) } else { Err(Refusal::HostNotListed) }
+    }
+}
+
+impl Target {
+    /// The checked URL, to fetch it.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The host without a final dot.
+    pub(crate) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Target").field("host", &self.host()).finish_non_exhaustive()
+    }
+}
+
+impl Refusal {
+    /// The rule's name, as the item's `reason` has it.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::ControlCharacter => "control_character",
+            Self::TooLong => "too_long",
+            Self::Malformed => "malformed",
+            Self::Scheme => "scheme",
+            Self::UserInfo => "userinfo",
+            Self::IpLiteral => "ip_literal",
+            Self::Port => "port",
+            Self::HostNotPublic => "host_not_public",
+            Self::HostNotListed => "host_not_listed",
+            Self::AddressNotPublic(_) => "address_not_public",
+            Self::TooManyRedirects => "too_many_redirects",
+        }
+    }
+}
+
+/// Characters that parsers drop, or people do not see: two readers may read two URLs.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || character.is_whitespace()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests;

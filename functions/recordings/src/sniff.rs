@@ -1,0 +1,154 @@
+//! What a recording is, by its first bytes: what the origin calls it proves nothing.
+
+/// How many bytes are enough to tell.
+pub(crate) const ENOUGH_BYTES: usize = 4096;
+
+/// A kind of recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// The content type.
+    pub(crate) content_type: &'static str,
+    /// The extension of the object's name.
+    pub(crate) extension: &'static str,
+}
+
+/// What makes bytes no recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRecording {
+    /// There are none.
+    Empty,
+    /// A page or a document: HTML, XML, JSON or other text.
+    Text,
+}
+
+/// The kind of the recording that starts with these bytes.
+///
+/// Unknown bytes that are no text are taken for a recording all the same: a strange recording in the
+/// bucket is worth more than a known one that is lost.
+pub(crate) fn sniff(start: &[u8]) -> Result<Media, NoRecording> {
+    let start = &start[..start.len().min(ENOUGH_BYTES)];
+    if start.is_empty() {
+        return Err(NoRecording::Empty);
+    }
+    if let Some((content_type, extension)) = known(start) {
+        return Ok(Media { content_type, extension });
+    }
+    if is_text(start) {
+        return Err(NoRecording::Text);
+    }
+    Ok(Media { content_type: "application/octet-stream", extension: "bin" })
+}
+
+fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    // A text in UTF-16 starts like a frame of MPEG audio.
+    if start.starts_with(&[0xff, 0xfe]) && start.get(3) == Some(&0) {
+        return None;
+    }
+    Some(match start {
+        [b'R', b'I' | b'F', b'F' | b'6', b'F' | b'X' | b'4', _, _, _, _, b'W', b'A', b'V', b'E', ..] => {
+            ("audio/wav", "wav")
+        }
+        [b'I', b'D', b'3', ..] => ("audio/mpeg", "mp3"),
+        [b'O', b'g', b'g', b'S', ..] => ("audio/ogg", "ogg"),
+        [b'f', b'L', b'a', b'C', ..] => ("audio/flac", "flac"),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'M', b'4', b'A' | b'B', ..] => ("audio/mp4", "m4a"),
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => ("video/mp4", "mp4"),
+        [0x1a, 0x45, 0xdf, 0xa3, ..] if contains(start, b"webm") => {
+            let video = [b"V_VP8".as_slice(), b"V_VP9", b"V_AV1"].iter().any(|codec| contains(start, codec));
+            (if video { "video/webm" } else { "audio/webm" }, "webm")
+        }
+        _ if start.starts_with(b"#!AMR-WB") => ("audio/amr-wb", "awb"),
+        _ if start.starts_with(b"#!AMR") => ("audio/amr", "amr"),
+        // ADTS: the layer is 0, which MPEG audio reserves.
+        [0xff, 0xf0 | 0xf1 | 0xf8 | 0xf9, ..] => ("audio/aac", "aac"),
+        [0xff, second, third, ..] if is_mpeg_frame(*second, *third) => ("audio/mpeg", "mp3"),
+        _ => return None,
+    })
+}
+
+/// Whether the second and third byte go on like a frame of MPEG audio, with no reserved value.
+fn is_mpeg_frame(second: u8, third: u8) -> bool {
+    let sync = second & 0xe0 == 0xe0;
+    let (version, layer) = ((second >> 3) & 3, (second >> 1) & 3);
+    let (bitrate, rate) = (third >> 4, (third >> 2) & 3);
+    sync && version != 1 && layer != 0 && bitrate != 15 && rate != 3
+}
+
+/// Whether the bytes are text: a page, or an excuse. UTF-8 without control characters, or marked UTF-16.
+fn is_text(start: &[u8]) -> bool {
+    if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+        return true;
+    }
+    // A markup document in any encoding that extends ASCII.
+    let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'<') {
+        return true;
+    }
+    let valid = match std::str::from_utf8(start) {
+        Ok(_) => start,
+        // The last character may be cut off.
+        Err(error) if error.error_len().is_none() => &start[..error.valid_up_to()],
+        Err(_) => return false,
+    };
+    !valid.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(start: &[u8]) -> (&'static str, &'static str) {
+        let media = sniff(start).unwrap();
+        (media.content_type, media.extension)
+    }
+
+    #[test]
+    fn knows_recordings_by_their_first_bytes() {
+        assert_eq!(kind(b"RIFF\x24\x00\x00\x00WAVEfmt "), ("audio/wav", "wav"));
+        assert_eq!(kind(b"RF64\xff\xff\xff\xffWAVEds64"), ("audio/wav", "wav"));
+        assert_eq!(kind(b"ID3\x04\x00"), ("audio/mpeg", "mp3"));
+        assert_eq!(kind(&[0xff, 0xfb, 0x90, 0x64]), ("audio/mpeg", "mp3"));
+        assert_eq!(kind(&[0xff, 0xf3, 0x40, 0xc0]), ("audio/mpeg", "mp3"));
+        assert_eq!(kind(&[0xff, 0xf1, 0x50, 0x80]), ("audio/aac", "aac"));
+        assert_eq!(kind(b"OggS\x00\x02"), ("audio/ogg", "ogg"));
+        assert_eq!(kind(b"fLaC\x00\x00"), ("audio/flac", "flac"));
+        assert_eq!(kind(b"\x00\x00\x00\x20ftypM4A \x00"), ("audio/mp4", "m4a"));
+        assert_eq!(kind(b"\x00\x00\x00\x20ftypisom\x00"), ("video/mp4", "mp4"));
+        assert_eq!(kind(b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm\x00A_OPUS"), ("audio/webm", "webm"));
+        assert_eq!(kind(b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm\x00V_VP8"), ("video/webm", "webm"));
+        assert_eq!(kind(b"#!AMR\n\x3c"), ("audio/amr", "amr"));
+        assert_eq!(kind(b"#!AMR-WB\n\x3c"), ("audio/amr-wb", "awb"));
+        assert_eq!(kind(&[0x00, 0xff, 0x7f, 0x81]), ("application/octet-stream", "bin"));
+    }
+
+    #[test]
+    fn a_page_is_no_recording() {
+        let pages: [&[u8]; 10] = [
+            b"<!DOCTYPE html><html>",
+            b"\n\n  <html lang=en>",
+            b"\xef\xbb\xbf<?xml version=\"1.0\"?><Error>",
+            b"<Error><Code>NoSuchKey</Code></Error>",
+            b"<html>\xe9\x00",
+            b"{\"error\":\"not ready\"}",
+            b"Not found",
+            b"\xff\xfe<\x00h\x00t\x00",
+            b"\xfe\xff\x00<\x00h",
+            "Bitte später".as_bytes(),
+        ];
+        for page in pages {
+            assert_eq!(sniff(page), Err(NoRecording::Text), "{}", page.escape_ascii());
+        }
+        assert_eq!(sniff(b""), Err(NoRecording::Empty));
+    }
+
+    #[test]
+    fn a_page_cut_within_a_character_is_still_a_page() {
+        let mut page = "x".repeat(ENOUGH_BYTES - 1).into_bytes();
+        page.extend("é".as_bytes());
+        assert_eq!(sniff(&page), Err(NoRecording::Text));
+    }
+}

@@ -1,0 +1,140 @@
+//! Into the bucket: hashed on the way, in one request if it is small, in parts if it is large.
+//!
+//! At most two parts are in memory: the one that fills and the one that is sent meanwhile. An object
+//! is written only if its name is free, and what has the name is compared with what was to be written.
+
+use aws_sdk_s3::Client;
+use bytes::{Bytes, BytesMut};
+use shared::ledger::jobs::Copied;
+
+use self::digests::Digests;
+use self::parts::Parts;
+use self::put::{Body, Put, same_bytes};
+use crate::fault::Fault;
+use crate::name::{Name, suffix};
+use crate::sniff::{Media, NoRecording, sniff};
+
+mod digests;
+mod parts;
+mod put;
+
+/// The size of a part, and the largest recording that is written in one request. S3 takes parts from
+/// 5 MiB and 10,000 of them, so this suffices for 80 GiB.
+const PART_BYTES: usize = 8 << 20;
+
+/// Where copies go.
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    /// The client for it.
+    pub(crate) client: Client,
+    /// Its name.
+    pub(crate) name: String,
+}
+
+/// A recording on its way into the bucket.
+#[derive(Debug)]
+pub(crate) struct Upload<'a> {
+    bucket: &'a Bucket,
+    name: Name,
+    buffer: BytesMut,
+    digests: Digests,
+    media: Option<Media>,
+    parts: Option<Parts>,
+}
+
+impl<'a> Upload<'a> {
+    /// Nothing is sent before something is written.
+    pub(crate) fn new(bucket: &'a Bucket, name: Name) -> Self {
+        Self { bucket, name, buffer: BytesMut::new(), digests: Digests::default(), media: None, parts: None }
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn size(&self) -> u64 {
+        self.digests.size()
+    }
+
+    /// Takes the next piece, and sends a part if one is full.
+    pub(crate) async fn write(&mut self, mut piece: Bytes) -> Result<(), Fault> {
+        self.digests.update(&piece);
+        while self.buffer.len() + piece.len() > PART_BYTES {
+            let rest = piece.split_off(PART_BYTES - self.buffer.len());
+            self.buffer.extend_from_slice(&piece);
+            piece = rest;
+            self.send_part().await?;
+        }
+        self.buffer.extend_from_slice(&piece);
+        Ok(())
+    }
+
+    /// Completes the object.
+    pub(crate) async fn finish(&mut self) -> Result<Copied, Fault> {
+        if self.parts.is_some() {
+            self.send_part().await?;
+            return self.complete().await;
+        }
+        let media = self.media()?;
+        let content = std::mem::take(&mut self.buffer).freeze();
+        let body = Body { content, digests: self.digests.sums(), media };
+        let other = self.name.with_suffix(suffix(&body.digests.sha256));
+        for name in [&self.name, &other] {
+            match put::put(self.bucket, name, &body).await? {
+                Put::Stored(copied) => return Ok(copied),
+                Put::TakenByOther => tracing::warn!("an object's name is taken by other bytes"),
+            }
+        }
+        Err(Fault::transient("object_taken"))
+    }
+
+    /// Gives the upload up: nothing of it stays in the bucket.
+    pub(crate) async fn abandon(mut self) {
+        if let Some(parts) = self.parts.take() {
+            parts.abort(self.bucket).await;
+        }
+    }
+
+    /// What is being written, by its first bytes.
+    fn media(&mut self) -> Result<Media, Fault> {
+        let media = match self.media {
+            Some(media) => media,
+            None => sniff(&self.buffer).map_err(|found| match found {
+                NoRecording::Empty => Fault::transient("empty"),
+                NoRecording::Text => Fault::transient_with("not_audio", "the answer is a page or other text"),
+            })?,
+        };
+        self.media = Some(media);
+        Ok(media)
+    }
+
+    async fn send_part(&mut self) -> Result<(), Fault> {
+        let media = self.media()?;
+        let content = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PART_BYTES)).freeze();
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            None => {
+                let key = self.name.key(media.extension);
+                self.parts.insert(Parts::start(self.bucket, &self.name, key, media))
+            }
+        };
+        parts.send(self.bucket, content).await
+    }
+
+    async fn complete(&mut self) -> Result<Copied, Fault> {
+        let (media, sums) = (self.media()?, self.digests.sums());
+        let Some(parts) = &mut self.parts else { return Err(Fault::transient("upload_lost")) };
+        let etag = match parts.complete(self.bucket, &sums).await {
+            Ok(etag) => etag,
+            // The name may be taken, or our own request went through and its answer was lost.
+            Err(fault) => match same_bytes(self.bucket, parts.key(), &sums).await? {
+                put::Found::Same { etag } => etag,
+                put::Found::Other => return Err(Fault::Taken { key_suffix: suffix(&sums.sha256) }),
+                put::Found::Nothing => return Err(fault),
+            },
+        };
+        let s3_key = parts.key().to_owned();
+        // What is complete must not be aborted; what another copier completed leaves our parts behind.
+        if let Some(parts) = self.parts.take().filter(|parts| !parts.is_complete()) {
+            parts.abort(self.bucket).await;
+        }
+        Ok(sums.copied(s3_key, etag, media))
+    }
+}

@@ -1,0 +1,118 @@
+//! One object in one request, and comparing with what is there.
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use bytes::Bytes;
+use shared::ledger::jobs::Copied;
+
+use super::Bucket;
+use super::digests::Sums;
+use crate::fault::Fault;
+use crate::name::Name;
+use crate::sniff::Media;
+
+/// The metadata entry that holds an object's SHA-256, where it was known when the object was begun.
+const SHA256: &str = "sha256";
+
+/// A recording that is in memory as a whole.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) content: Bytes,
+    pub(super) digests: Sums,
+    pub(super) media: Media,
+}
+
+/// What became of writing an object.
+#[derive(Debug)]
+pub(super) enum Put {
+    /// It is there, by us or by another copier of the same bytes.
+    Stored(Copied),
+    /// Its name has other bytes.
+    TakenByOther,
+}
+
+/// What is there under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The same bytes.
+    Same {
+        /// Their entity tag.
+        etag: String,
+    },
+    /// Other bytes.
+    Other,
+    /// Nothing.
+    Nothing,
+}
+
+/// Writes an object, if its name is free or has the same bytes.
+pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Fault> {
+    let (key, sums) = (name.key(body.media.extension), &body.digests);
+    let mut metadata = name.metadata();
+    metadata.insert(SHA256.to_owned(), sums.sha256.clone());
+    let sent = (bucket.client.put_object().bucket(&bucket.name).key(&key))
+        .if_none_match("*")
+        .content_type(body.media.content_type)
+        .checksum_crc64_nvme(&sums.crc64nvme)
+        .set_metadata(Some(metadata))
+        .tagging(name.tagging())
+        .body(ByteStream::from(body.content.clone()))
+        .send()
+        .await;
+    let stored = |etag: String| Put::Stored(sums.copied(key.clone(), etag, body.media));
+    match sent {
+        Ok(answer) => Ok(stored(answer.e_tag.unwrap_or_default())),
+        Err(error) if is_precondition(&error) => match same_bytes(bucket, &key, sums).await? {
+            Found::Same { etag } => Ok(stored(etag)),
+            Found::Other => Ok(Put::TakenByOther),
+            // It was deleted between the two requests.
+            Found::Nothing => Err(Fault::transient("object_taken")),
+        },
+        Err(error) => Err(store_fault(&error)),
+    }
+}
+
+/// Compares what is there under a key with what was to be written.
+pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Result<Found, Fault> {
+    let head = (bucket.client.head_object().bucket(&bucket.name).key(key))
+        .checksum_mode(ChecksumMode::Enabled)
+        .send()
+        .await;
+    let head = match head {
+        Ok(head) => head,
+        Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 404 => {
+            return Ok(Found::Nothing);
+        }
+        Err(error) => return Err(store_fault(&error)),
+    };
+    let sha256 = head.metadata().and_then(|metadata| metadata.get(SHA256));
+    let full = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
+    let same_content = match (sha256, head.checksum_crc64_nvme()) {
+        (Some(sha256), _) => *sha256 == sums.sha256,
+        (None, Some(crc64nvme)) => full && crc64nvme == sums.crc64nvme,
+        (None, None) => false,
+    };
+    let same_size = head.content_length().and_then(|size| u64::try_from(size).ok()) == Some(sums.size);
+    Ok(if same_content && same_size {
+        Found::Same { etag: head.e_tag.unwrap_or_default() }
+    } else {
+        Found::Other
+    })
+}
+
+/// Whether a request failed because its object is there already.
+fn is_precondition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("PreconditionFailed")
+}
+
+/// The bucket did not do as asked; its code, and nothing of the request.
+pub(super) fn store_fault<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Fault {
+    let detail = match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error"),
+        SdkError::TimeoutError(_) => "timed out",
+        SdkError::DispatchFailure(_) => "could not be reached",
+        _ => "no answer",
+    };
+    Fault::transient_with("bucket", detail)
+}
