@@ -10,7 +10,7 @@ use local::client::{Client, call_path};
 use local::sample::Sample;
 use local::stack::{Options, Stack};
 use local::{Storage, demo, sample};
-use recordings::Policy;
+use recordings::guard::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Call Ledger on a laptop: webhooks, ledger, recordings and read API in one process, on an
@@ -145,7 +145,7 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         schedule: Duration::from_secs(options.schedule_seconds),
         policy: match options.fetch_policy {
             FetchPolicy::Local => Policy::local(),
-            FetchPolicy::Production => Policy::production(recordings::DEFAULT_MAX_BYTES),
+            FetchPolicy::Production => Policy::production(recordings::guard::DEFAULT_MAX_BYTES),
         },
     })
     .await?;
@@ -201,7 +201,7 @@ fn changed(event: &str, changes: &[String]) -> anyhow::Result<Sample> {
 /// Logs go to standard error; `RUST_LOG` overrides the level. Libraries stay at warnings: at finer
 /// levels they show requests.
 fn log(level: &str) {
-    let ours = format!("warn,local={level},shared={level},recordings={level},query={level}");
+    let ours = format!("warn,dynoxide=error,local={level},shared={level},recordings={level},query={level}");
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| ours.into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -15,7 +15,8 @@ use axum::routing::get;
 use http::StatusCode;
 use jiff::Timestamp;
 use query::Query;
-use recordings::{Policy, Recordings};
+use recordings::Recordings;
+use recordings::guard::Policy;
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::lambda::{self, ApiGatewayV2httpRequest};
@@ -171,7 +172,7 @@ impl Stack {
             BUCKET.to_owned(),
             sources.clone(),
             options.policy,
-        ));
+        )?);
         let webhooks =
             Provider::ALL.map(|provider| (provider, Webhook::new(provider, sources.clone(), ledger.clone())));
         let functions = Functions {

@@ -18,7 +18,11 @@ pub(crate) async fn resolve(claims: &Claims, record: &mut Record, mut room: usiz
     // Here the sizes are those in the claims, so that nothing is fetched in vain.
     let mut left = room;
     found.retain(|(size_bytes, _)| take(&mut left, usize::try_from(*size_bytes).unwrap_or(usize::MAX)));
-    let fetched = join_all(found.iter().map(|(_, claim)| claims.fetch(claim))).await;
+    let mut fetches = Vec::with_capacity(found.len());
+    for (_, claim) in &found {
+        fetches.push(claims.fetch(claim));
+    }
+    let fetched = join_all(fetches).await;
     let mut known: Vec<(Value, Value)> = Vec::new();
     for ((_, claim), value) in found.into_iter().zip(fetched) {
         let Some(value) = value else {

@@ -47,7 +47,7 @@ pub async fn run() -> Result<(), lambda::Error> {
     telemetry::init();
     let query = Query::from_env().inspect_err(|error| tracing::error!("{error}"))?;
     query.warm_up().await;
-    lambda::serve(async |request| query.respond(request, Timestamp::now()).await).await
+    lambda::serve(|request| query.respond(request, Timestamp::now())).await
 }
 
 impl Query {

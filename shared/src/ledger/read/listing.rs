@@ -65,8 +65,8 @@ impl Ledger {
     pub async fn calls(&self, listing: &Listing) -> Result<Page, Unavailable> {
         let partitions = listing.by.partitions();
         let Walked { found, rest_before } =
-            walk(partitions.len(), listing.limit, listing.before.clone(), async |index, before, limit| {
-                self.read_index(listing, &partitions[index], before, limit).await
+            walk(partitions.len(), listing.limit, listing.before.clone(), |index, before, limit| {
+                self.read_index(listing, &partitions[index], before, limit)
             })
             .await?;
         let calls = found.iter().map(|(_, item)| Call::read(item)).collect();

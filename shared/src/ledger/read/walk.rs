@@ -33,11 +33,11 @@ pub(super) struct Walked<T> {
 ///
 /// `read` answers for one partition, from below a key, having looked at no more than so many
 /// entries. Fewer than `limit` entries and a `rest_before` mean that [`MAX_READS`] were not enough.
-pub(super) async fn walk<T, E>(
+pub(super) async fn walk<T, E, F: Future<Output = Result<Read<T>, E>>>(
     partitions: usize,
     limit: usize,
     before: Option<String>,
-    read: impl AsyncFn(usize, Option<String>, usize) -> Result<Read<T>, E>,
+    read: impl Fn(usize, Option<String>, usize) -> F,
 ) -> Result<Walked<T>, E> {
     let mut partitions: Vec<_> = (0..partitions).map(|_| Partition::new(before.clone())).collect();
     let first_share = limit.div_ceil(partitions.len().max(1)) + SPARE;

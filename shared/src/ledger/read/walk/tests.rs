@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::future::Future;
+use std::future::ready;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -42,9 +43,9 @@ fn pages(table: &Table, limit: usize, page: usize) -> Pages {
     let mut before: Option<String> = None;
     loop {
         let reads = RefCell::new(0);
-        let read = async |index: usize, before: Option<String>, share: usize| {
+        let read = |index: usize, before: Option<String>, share: usize| {
             *reads.borrow_mut() += 1;
-            Ok::<_, ()>(answer(&table[index], before.as_deref(), share.min(page)))
+            ready(Ok::<_, ()>(answer(&table[index], before.as_deref(), share.min(page))))
         };
         let walked = now(walk(table.len(), limit, before.clone(), read)).unwrap();
         pages.keys.push(walked.found.into_iter().map(|(key, ())| key).collect());
@@ -101,9 +102,9 @@ fn a_page_of_evenly_spread_entries_takes_one_read_per_partition() {
     let entries = |index: usize| (0..500).map(move |n| (format!("{n:06}#{index}"), true)).collect();
     let table: Table = (0..4).map(entries).collect();
     let reads = RefCell::new(0);
-    let read = async |index: usize, before: Option<String>, share: usize| {
+    let read = |index: usize, before: Option<String>, share: usize| {
         *reads.borrow_mut() += 1;
-        Ok::<_, ()>(answer(&table[index], before.as_deref(), share))
+        ready(Ok::<_, ()>(answer(&table[index], before.as_deref(), share)))
     };
     let walked = now(walk(4, 50, None, read)).unwrap();
     assert_eq!((walked.found.len(), reads.into_inner()), (50, 4));
