@@ -3,7 +3,6 @@
 //!
 //! `cargo bench -p shared`
 
-#![expect(missing_docs, reason = "criterion's macro makes a public function")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
 
 use std::hint::black_box;
@@ -17,7 +16,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared::ledger::{Entry, Seen, plan};
+use shared::ledger::{Entry, Plan, Seen, encode, plan};
 use shared::provider::{Delivery, Normalized, Provider, sign_sautikit, sign_telnyx};
 use shared::record::merge;
 use shared::signature::{Ed25519Signer, HmacKey};
@@ -82,12 +81,25 @@ impl Case {
         (verified, normalized)
     }
 
-    /// The whole of what a function computes for a delivery.
-    fn delivery(&self) -> shared::ledger::Plan {
+    fn entry(&self) -> Entry {
         let (verified, normalized) = self.normalized();
-        let entry =
-            Entry::new(self.provider, "default", self.received_at, &self.headers, &verified, normalized);
-        plan(&entry, &Seen::default(), 400)
+        Entry::new(self.provider, "default", self.received_at, &self.headers, &verified, normalized)
+    }
+
+    /// Verify, normalize, plan.
+    fn planned(&self) {
+        let entry = self.entry();
+        black_box(plan(&entry, &Seen::default()));
+    }
+
+    /// The same and the items of the request, which is all of our own computing for a delivery.
+    fn encoded(&self) {
+        let entry = self.entry();
+        let seen = Seen::default();
+        let Plan::Transact { writes, .. } = plan(&entry, &seen) else { panic!("nothing to write") };
+        for write in &writes {
+            black_box(encode(&entry, write, 400).unwrap());
+        }
     }
 
     /// The least that anyone must do: the provider's cryptography and a parse into untyped values.
@@ -130,7 +142,8 @@ fn deliveries(criterion: &mut Criterion) {
             bencher.iter(|| provider.verify(source, delivery).unwrap());
         });
         group.bench_function("verify+normalize", |bencher| bencher.iter(|| case.normalized()));
-        group.bench_function("verify+normalize+plan", |bencher| bencher.iter(|| case.delivery()));
+        group.bench_function("verify+normalize+plan", |bencher| bencher.iter(|| case.planned()));
+        group.bench_function("verify+normalize+plan+encode", |bencher| bencher.iter(|| case.encoded()));
         group.finish();
     }
 }

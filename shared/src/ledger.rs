@@ -12,6 +12,7 @@
 use aws_sdk_dynamodb::Client;
 
 pub mod claim;
+mod encode;
 mod entry;
 pub mod item;
 pub mod jobs;
@@ -21,6 +22,7 @@ pub mod read;
 mod write;
 
 pub use claim::Claims;
+pub use encode::{Encoded, encode};
 pub use entry::{Content, Entry};
 pub use plan::{Outcome, Plan, Seen, plan};
 

@@ -64,11 +64,7 @@ impl<'a> Payload<'a> {
 
     /// A text. Empty text is as good as none.
     pub(crate) fn text(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
-        self.read(name, record, "text", |raw| match raw {
-            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
-            Raw::Text(text) => Some(text.clone().into_owned()),
-        })
-        .filter(|text: &String| !text.is_empty())
+        self.read(name, record, "text", |raw| raw.text().map(Cow::into_owned)).filter(|text| !text.is_empty())
     }
 
     /// An identifier: text, or a whole number as text.
@@ -77,11 +73,11 @@ impl<'a> Payload<'a> {
             Raw::Json(json) => {
                 let digits = json.get().as_bytes();
                 let whole = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-                if whole { Some(json.get().to_owned()) } else { serde_json::from_str(json.get()).ok() }
+                if whole { Some(json.get().to_owned()) } else { raw.text().map(Cow::into_owned) }
             }
-            Raw::Text(text) => Some(text.clone().into_owned()),
+            Raw::Text(_) => raw.text().map(Cow::into_owned),
         })
-        .filter(|text: &String| !text.is_empty())
+        .filter(|text| !text.is_empty())
     }
 
     /// A whole number, which may be sent as text.
@@ -202,17 +198,31 @@ impl<'a> Raw<'a> {
         matches!(self, Self::Json(json) if json.get() == "null")
     }
 
-    /// A number, a boolean or a text, as text.
-    fn scalar(&self) -> Option<Cow<'a, str>> {
+    /// A text.
+    fn text(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Text(text) => Some(Cow::Owned(text.trim().to_owned())),
-            Self::Json(json) => match json.get().as_bytes().first()? {
-                b'"' => serde_json::from_str::<String>(json.get())
-                    .ok()
-                    .map(|text| Cow::Owned(text.trim().to_owned())),
-                b'{' | b'[' => None,
-                _ => Some(Cow::Borrowed(json.get())),
-            },
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Json(json) => {
+                let quoted = json.get().strip_prefix('"')?.strip_suffix('"')?;
+                // Without escapes, what stands between the quotes is the text.
+                if quoted.contains('\\') {
+                    serde_json::from_str(json.get()).ok().map(Cow::Owned)
+                } else {
+                    Some(Cow::Borrowed(quoted))
+                }
+            }
+        }
+    }
+
+    /// A number, a boolean or a text, as text.
+    fn scalar(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Json(json) if json.get().starts_with(['{', '[']) => None,
+            Self::Json(json) if !json.get().starts_with('"') => Some(Cow::Borrowed(json.get())),
+            _ => Some(match self.text()? {
+                Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+                Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+            }),
         }
     }
 

@@ -107,18 +107,25 @@ impl Record {
         self.registers.values().filter_map(|register| register.stamp.occurred_at).min()
     }
 
+    /// About how many bytes the record takes when it is stored, never fewer.
+    pub fn stored_bytes(&self) -> usize {
+        let registers =
+            self.registers.iter().map(|(path, register)| 2 * path.len() + 10 + json_bytes(&register.value));
+        let members = self.sets.values().flatten().map(|member| 1 + json_bytes(member));
+        // A layer's frame, at the most one for each register, is about as long as the stamp in it.
+        200 + 100 * self.registers.len().min(64) + registers.sum::<usize>() + members.sum::<usize>()
+    }
+
     /// Every field and set member larger than `limit` bytes as JSON is handed to `claim`, and what
     /// it returns takes its place.
     pub fn replace_larger_than(&mut self, limit: usize, mut claim: impl FnMut(String) -> Value) {
         for register in self.registers.values_mut() {
-            if size_at_most(&register.value, limit).is_none() {
+            if json_bytes(&register.value) > limit {
                 register.value = claim(register.value.to_string());
             }
         }
         for members in self.sets.values_mut() {
-            let size: usize =
-                members.iter().map(|member| size_at_most(member, limit).unwrap_or(limit + 1)).sum();
-            if size > limit {
+            if members.iter().map(json_bytes).sum::<usize>() > limit {
                 *members = vec![claim(Value::Array(std::mem::take(members)).to_string())];
             }
         }
@@ -163,18 +170,23 @@ impl Record {
     }
 }
 
-/// The size of a value as JSON (strings counted unescaped), or `None` where it is over the limit.
-fn size_at_most(value: &Value, limit: usize) -> Option<usize> {
-    let size = match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 20,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => items
-            .iter()
-            .try_fold(2, |sum: usize, item| Some(sum + 1 + size_at_most(item, limit.checked_sub(sum)?)?))?,
-        Value::Object(entries) => entries.iter().try_fold(2, |sum: usize, (key, item)| {
-            Some(sum + key.len() + 4 + size_at_most(item, limit.checked_sub(sum)?)?)
-        })?,
+/// The size of a value as JSON, never too small.
+fn json_bytes(value: &Value) -> usize {
+    // The escape of a control character is six bytes long.
+    let text = |text: &str| {
+        2 + text.len()
+            + text
+                .bytes()
+                .map(|byte| if byte < 0x20 { 5 } else { usize::from(matches!(byte, b'"' | b'\\')) })
+                .sum::<usize>()
     };
-    (size <= limit).then_some(size)
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 24,
+        Value::String(value) => text(value),
+        Value::Array(items) => 2 + items.iter().map(|item| 1 + json_bytes(item)).sum::<usize>(),
+        Value::Object(entries) => {
+            2 + entries.iter().map(|(key, item)| 2 + text(key) + json_bytes(item)).sum::<usize>()
+        }
+    }
 }

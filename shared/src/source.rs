@@ -175,7 +175,8 @@ impl Source {
                 Err(problem) => problems.push(format!("public_keys[{index}] {problem}")),
             }
         }
-        let time_zone = configured.time_zone.as_deref().map(TimeZone::get).transpose().unwrap_or_else(|_| {
+        let time_zone = configured.time_zone.as_deref().or(default_time_zone(reader));
+        let time_zone = time_zone.map(TimeZone::get).transpose().unwrap_or_else(|_| {
             problems.push(
                 "time_zone is not a name of the IANA time zone database, such as Asia/Kolkata".to_owned(),
             );
@@ -202,6 +203,11 @@ impl Source {
             recording_authorization: configured.recording_authorization,
         })
     }
+}
+
+/// The zone of a provider's times that have none: its home, which is a guess.
+fn default_time_zone(reader: &str) -> Option<&'static str> {
+    (reader == Provider::Callkaro.name()).then_some("Asia/Kolkata")
 }
 
 /// Where JSON went wrong, without the text that stands there: it may be a secret.

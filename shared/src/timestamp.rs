@@ -30,7 +30,7 @@ pub fn parse(text: &str, time_zone: Option<&TimeZone>) -> Option<Timestamp> {
         return Some(timestamp);
     }
     let civil: DateTime = text.parse().ok()?;
-    Some(civil.to_zoned(time_zone?.clone()).ok()?.timestamp())
+    time_zone?.to_timestamp(civil).ok()
 }
 
 #[cfg(test)]

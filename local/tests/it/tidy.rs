@@ -104,3 +104,22 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     }
     found
 }
+
+#[test]
+fn ci_runs_every_command_of_the_readme() {
+    let (readme, ci) = (read("README.md"), read(".ci/run"));
+    let mut shell = false;
+    let mut commands = 0;
+    for line in readme.lines() {
+        match line.trim() {
+            "```sh" => shell = true,
+            "```" => shell = false,
+            command if shell && !command.is_empty() => {
+                assert!(ci.contains(command), ".ci/run does not run: {command}");
+                commands += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(commands >= 4, "README.md has lost its commands");
+}

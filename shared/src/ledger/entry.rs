@@ -1,7 +1,7 @@
 //! One delivery on its way into the ledger.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -9,8 +9,9 @@ use super::claim::{self, MAX_INLINE_BYTES};
 use crate::provider::{CallEvent, Freshness, Normalized, Proof, Provider, Unusable, Verified};
 use crate::timestamp::Timestamp;
 
-/// Bodies below this are not worth compressing: an item is paid for by the KiB.
-const MIN_COMPRESSED_BYTES: usize = 1024;
+/// Bodies below this are kept as they are: compressing them takes longer than all else that is done
+/// with a delivery, to save a write unit or two.
+const MIN_COMPRESSED_BYTES: usize = 4 * 1024;
 
 /// The headers kept as evidence, and no others: some carry what is nobody's business.
 const KEPT_HEADERS: [&str; 7] = [
@@ -40,8 +41,8 @@ pub struct Entry {
     pub body_bytes: usize,
     /// The body as it is kept.
     pub(super) body: KeptBody,
-    /// The kept headers as a JSON object.
-    pub(super) headers: String,
+    /// The headers that are kept.
+    headers: Vec<(&'static str, HeaderValue)>,
     /// What to do with it.
     pub content: Content,
     /// Objects that must be in the bucket before the items are written: key and content.
@@ -115,7 +116,7 @@ impl Entry {
             body_sha256,
             body_bytes: body.len(),
             body: kept,
-            headers: kept_headers(headers),
+            headers: kept_headers(headers).collect(),
             content,
             objects,
         }
@@ -130,6 +131,19 @@ impl Entry {
             }
         };
         key.cloned().unwrap_or_else(|| format!("body#{}", self.body_sha256))
+    }
+
+    /// The kept headers as a JSON object; the values of a doubled one are joined by commas.
+    pub(super) fn headers_json(&self) -> String {
+        let mut kept = Map::new();
+        for (name, value) in &self.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            match kept.get_mut(*name) {
+                Some(Value::String(known)) => *known = format!("{known}, {value}"),
+                _ => drop(kept.insert((*name).to_owned(), Value::from(value))),
+            }
+        }
+        Value::Object(kept).to_string()
     }
 
     /// The call it is about, if it names one.
@@ -170,7 +184,7 @@ impl Content {
         }
     }
 
-    pub(super) fn quarantined_event(event: CallEvent, reason: &'static str) -> Self {
+    fn quarantined_event(event: CallEvent, reason: &'static str) -> Self {
         let CallEvent { kind, dedupe_key, call_id, .. } = event;
         Self::Quarantined { reason, kind: Some(kind), dedupe_key, call_id: Some(call_id) }
     }
@@ -198,13 +212,9 @@ impl KeptBody {
     }
 }
 
-fn kept_headers(headers: &HeaderMap) -> String {
-    let kept = KEPT_HEADERS.iter().filter_map(|name| {
-        let values: Vec<_> =
-            headers.get_all(*name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        (!values.is_empty()).then(|| ((*name).to_owned(), Value::from(values.join(", "))))
-    });
-    Value::Object(kept.collect::<Map<_, _>>()).to_string()
+fn kept_headers(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+    let values = |name: &'static str| headers.get_all(name).iter().map(move |value| (name, value.clone()));
+    KEPT_HEADERS.into_iter().flat_map(values)
 }
 
 fn sha256(content: &[u8]) -> String {

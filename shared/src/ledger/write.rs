@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use tokio::time::Instant;
 
+use super::encode::{Encoded, encode};
 use super::item::{self, number};
 use super::plan::{Outcome, Plan, Seen, Write, plan};
 use super::{Entry, Ledger, Unavailable, unavailable};
@@ -36,19 +37,21 @@ impl Ledger {
         // The token makes a transaction safe to repeat when its answer was lost.
         let mut token = new_token();
         loop {
-            let (writes, outcome) = match plan(entry, &seen, self.retention_days) {
+            let (writes, outcome) = match plan(entry, &seen) {
                 Plan::Done(outcome) => return Ok(outcome),
                 Plan::Transact { writes, outcome } => (writes, outcome),
             };
-            let transact = self.transact(&writes, &token);
+            let transact = self.transact(entry, &writes, &token);
             match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
                 Ok(()) => return Ok(outcome),
                 Err(Failure::Conditions(reasons)) => {
+                    let mut learned = seen.clone();
                     for (write, reason) in writes.iter().zip(reasons) {
                         if reason.code() == Some("ConditionalCheckFailed") {
-                            seen.learn(write, reason.item);
+                            learned.learn(write, reason.item);
                         }
                     }
+                    seen = learned;
                     token = new_token();
                 }
                 Err(Failure::Transient(error)) => {
@@ -63,9 +66,9 @@ impl Ledger {
         }
     }
 
-    async fn transact(&self, writes: &[Write], token: &str) -> Result<(), Failure> {
+    async fn transact(&self, entry: &Entry, writes: &[Write<'_>], token: &str) -> Result<(), Failure> {
         let request = self.client.transact_write_items().client_request_token(token);
-        let items = writes.iter().map(|write| self.transact_item(write)).collect::<Result<_, _>>()?;
+        let items = writes.iter().map(|write| self.transact_item(entry, write)).collect::<Result<_, _>>()?;
         let Err(error) = request.set_transact_items(Some(items)).send().await else { return Ok(()) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -83,28 +86,28 @@ impl Ledger {
         }
     }
 
-    fn transact_item(&self, write: &Write) -> Result<TransactWriteItem, Failure> {
+    fn transact_item(&self, entry: &Entry, write: &Write<'_>) -> Result<TransactWriteItem, Failure> {
         let put =
             Put::builder().table_name(&self.table).return_values_on_condition_check_failure(Return::AllOld);
         let incomplete =
             |error: aws_sdk_dynamodb::error::BuildError| Failure::Transient(Unavailable(error.to_string()));
         let item = TransactWriteItem::builder();
-        Ok(match write {
-            Write::Create(new) => item.put(
-                put.set_item(Some(new.clone()))
+        Ok(match encode(entry, write, self.retention_days).map_err(Failure::Transient)? {
+            Encoded::Create(new) => item.put(
+                put.set_item(Some(new))
                     .condition_expression("attribute_not_exists(pk)")
                     .build()
                     .map_err(incomplete)?,
             ),
-            Write::Replace { item: new, counter, seen } => item.put(
-                put.set_item(Some(new.clone()))
+            Encoded::Replace { item: new, counter, seen } => item.put(
+                put.set_item(Some(new))
                     .condition_expression("#counter = :seen")
-                    .expression_attribute_names("#counter", *counter)
+                    .expression_attribute_names("#counter", counter)
                     .expression_attribute_values(":seen", number(seen))
                     .build()
                     .map_err(incomplete)?,
             ),
-            Write::Absent(key) => item.condition_check(
+            Encoded::Absent(key) => item.condition_check(
                 ConditionCheck::builder()
                     .table_name(&self.table)
                     .set_key(Some(key.attributes()))

@@ -5,7 +5,6 @@
 //! derived and says so: the zone of `time`, the direction, the status.
 
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
@@ -15,9 +14,6 @@ use crate::payload::Payload;
 use crate::record::{Stamp, field};
 use crate::source::Source;
 use crate::timestamp;
-
-/// The zone of `time` where the source names none: the provider's home.
-const DEFAULT_TIME_ZONE: &str = "Asia/Kolkata";
 
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
@@ -99,8 +95,7 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
     let seconds = data.seconds("call_duration", &mut draft.record);
     draft.set("duration_seconds", seconds);
     if let Some(written) = data.text("time", &mut draft.record) {
-        let zone = source.time_zone.clone().or_else(|| TimeZone::get(DEFAULT_TIME_ZONE).ok());
-        match timestamp::parse(&written, zone.as_ref()) {
+        match timestamp::parse(&written, source.time_zone.as_ref()) {
             Some(started_at) => {
                 draft.record.derive("started_at", json!(timestamp::rfc3339(started_at)));
                 let ended_at = seconds

@@ -72,7 +72,33 @@ pub(super) fn unite(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
 /// A total order of JSON values that agrees with their equality.
 pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
     match (one, other) {
+        (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
+        (Value::Number(one), Value::Number(other)) if one == other => Ordering::Equal,
+        (Value::Number(one), Value::Number(other)) => one.to_string().cmp(&other.to_string()),
         (Value::String(one), Value::String(other)) => one.cmp(other),
-        _ => one.to_string().cmp(&other.to_string()),
+        (Value::Array(one), Value::Array(other)) => {
+            let mut items = one.iter().zip(other).map(|(one, other)| compare(one, other));
+            items.find(|order| order.is_ne()).unwrap_or(one.len().cmp(&other.len()))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            // The order of an object's members says nothing, and is that of their names.
+            let mut members = one.iter().zip(other).map(|((name, one), (other_name, other))| {
+                name.cmp(other_name).then_with(|| compare(one, other))
+            });
+            members.find(|order| order.is_ne()).unwrap_or(one.len().cmp(&other.len()))
+        }
+        _ => rank(one).cmp(&rank(other)),
+    }
+}
+
+/// The order of the kinds of values.
+fn rank(value: &Value) -> u8 {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => 2,
+        Value::String(_) => 3,
+        Value::Array(_) => 4,
+        Value::Object(_) => 5,
     }
 }

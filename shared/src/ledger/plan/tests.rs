@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use serde_json::{Value, json};
 
-use super::{Entry, Outcome, Plan, Seen, Write, plan};
+use super::{Entry, Outcome, Plan, Seen, plan};
+use crate::ledger::encode::{Encoded, encode};
 use crate::ledger::item::{Item, get_number, get_text};
 use crate::provider::{Delivery, Provider};
 use crate::record::Record;
@@ -28,31 +29,39 @@ impl Table {
     fn apply(&mut self, entry: &Entry) -> Outcome {
         let mut seen = Seen::default();
         for _ in 0..8 {
-            let (writes, outcome) = match plan(entry, &seen, 400) {
+            let before = seen.clone();
+            let (writes, outcome) = match plan(entry, &before) {
                 Plan::Done(outcome) => return outcome,
                 Plan::Transact { writes, outcome } => (writes, outcome),
             };
-            let unmet: Vec<_> = writes.iter().filter(|write| !self.meets(write)).collect();
-            if unmet.is_empty() {
-                for write in &writes {
-                    if let Write::Create(item) | Write::Replace { item, .. } = write {
-                        self.0.insert(owned(write.key()), item.clone());
+            let encoded: Vec<_> = writes.iter().map(|write| encode(entry, write, 400).unwrap()).collect();
+            if encoded.iter().all(|write| self.meets(write)) {
+                for write in encoded {
+                    if let Encoded::Create(item) | Encoded::Replace { item, .. } = write {
+                        self.0.insert(key(&item), item);
                     }
                 }
                 return outcome;
             }
-            for write in unmet {
-                seen.learn(write, self.0.get(&owned(write.key())).cloned());
+            for (write, encoded) in writes.iter().zip(&encoded).filter(|(_, encoded)| !self.meets(encoded)) {
+                seen.learn(write, self.found(encoded).cloned());
             }
         }
         panic!("the plans do not come to an end")
     }
 
-    fn meets(&self, write: &Write) -> bool {
-        let found = self.0.get(&owned(write.key()));
+    fn found(&self, write: &Encoded) -> Option<&Item> {
         match write {
-            Write::Create(_) | Write::Absent(_) => found.is_none(),
-            Write::Replace { counter, seen, .. } => {
+            Encoded::Create(item) | Encoded::Replace { item, .. } => self.0.get(&key(item)),
+            Encoded::Absent(key) => self.0.get(&(key.pk.clone(), key.sk.clone())),
+        }
+    }
+
+    fn meets(&self, write: &Encoded) -> bool {
+        let found = self.found(write);
+        match write {
+            Encoded::Create(_) | Encoded::Absent(_) => found.is_none(),
+            Encoded::Replace { counter, seen, .. } => {
                 found.and_then(|item| get_number::<u64>(item, counter)) == Some(*seen)
             }
         }
@@ -84,8 +93,8 @@ impl Table {
     }
 }
 
-fn owned((pk, sk): (&str, &str)) -> (String, String) {
-    (pk.to_owned(), sk.to_owned())
+fn key(item: &Item) -> (String, String) {
+    (get_text(item, "pk").unwrap().to_owned(), get_text(item, "sk").unwrap().to_owned())
 }
 
 fn now() -> Timestamp {
