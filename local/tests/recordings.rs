@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -66,8 +66,7 @@ impl Bed {
         let sources = Sources::from_json(&json!({ "sautikit": { "default": default } }).to_string())?;
         let claims = Claims::new(aws.s3(), BUCKET.to_owned());
         let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 400);
-        let recordings =
-            Recordings::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources, policy)?;
+        let recordings = Recordings::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources, policy)?;
         Ok(Self { aws, ledger, recordings: Arc::new(recordings) })
     }
 
@@ -207,7 +206,7 @@ impl Origin {
     }
 
     fn heads(&self) -> Vec<String> {
-        self.heads.lock().expect("not poisoned").clone()
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -222,7 +221,7 @@ async fn serve(
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
     let answer = answer(&head);
-    seen.lock().expect("not poisoned").push(head);
+    seen.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     match answer {
         Answer::Send(bytes) => stream.write_all(&bytes).await,
         Answer::Hang(bytes) => {
@@ -387,7 +386,9 @@ async fn a_stalled_or_endless_answer_holds_nobody_up() -> anyhow::Result<()> {
 #[tokio::test]
 async fn what_may_still_come_is_waited_for() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
-    for (id, status) in [("a", "404 Not Found"), ("b", "403 Forbidden"), ("c", "202 Accepted"), ("d", "503 Busy")] {
+    for (id, status) in
+        [("a", "404 Not Found"), ("b", "403 Forbidden"), ("c", "202 Accepted"), ("d", "503 Busy")]
+    {
         let origin = Origin::status(status, "", "<Error><Code>AccessDenied</Code></Error>").await?;
         let key = bed.announce(id, &origin.url("/a")).await?;
         bed.sweep().await?;
@@ -399,7 +400,10 @@ async fn what_may_still_come_is_waited_for() -> anyhow::Result<()> {
     }
     // Not due yet, then due.
     assert_eq!(bed.sweep().await?, Summary::default());
-    let (good, key) = (Origin::of(wav(100)).await?, Key { pk: key::call("sautikit", "default", "a").pk, sk: key::recording_sk("r") });
+    let (good, key) = (
+        Origin::of(wav(100)).await?,
+        Key { pk: key::call("sautikit", "default", "a").pk, sk: key::recording_sk("r") },
+    );
     bed.set(&key, &[("url", &good.url("/a")), ("work_due", "2026-01-01T00:00:00.000Z")]).await?;
     assert_eq!(bed.sweep().await?.stored, 1);
     let item = bed.item(&key).await?;
@@ -556,7 +560,8 @@ async fn an_object_that_is_there_already_is_told_apart_by_its_bytes() -> anyhow:
         bed.announce("c", &other.url("/a")).await?;
         while bed.sweep().await?.stored == 0 {}
         let item = bed.item(&key).await?;
-        let expected = format!("recordings/sautikit/default/2026/06/27/c/r-{}.wav", &text(&item, "sha256")[..12]);
+        let expected =
+            format!("recordings/sautikit/default/2026/06/27/c/r-{}.wav", &text(&item, "sha256")[..12]);
         assert_eq!(text(&item, "s3_key"), expected);
         let (keys, uploads) = bed.bucket().await?;
         assert_eq!((keys.len(), uploads), (2, 0), "{keys:?}");
@@ -595,7 +600,11 @@ async fn a_link_that_is_replaced_while_the_old_one_fails_is_tried_next() -> anyh
     let now = Timestamp::now();
     for end in [
         End::Expired(Problem::new("status")),
-        End::Retry { at: now + SignedDuration::from_hours(1), problem: Problem::new("status"), key_suffix: None },
+        End::Retry {
+            at: now + SignedDuration::from_hours(1),
+            problem: Problem::new("status"),
+            key_suffix: None,
+        },
     ] {
         bed.set(&key, &[("url", "https://old.example/"), ("work_due", &rfc3339(now))]).await?;
         let job = bed.ledger.lease(&key, now, 90).await?.context("not leased")?;

@@ -51,8 +51,10 @@ async fn a_copy_of_any_size_takes_a_bounded_amount_of_memory() -> anyhow::Result
     let url = format!("http://127.0.0.1:{}/a", origin.local_addr()?.port());
     tokio::spawn(async move {
         let (mut stream, _) = origin.accept().await?;
-        let mut head = vec![0; 4096];
-        stream.read(&mut head).await?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {RECORDING_BYTES}\r\n\r\nID3");
         stream.write_all(head.as_bytes()).await?;
         let piece = vec![7; 1 << 16];

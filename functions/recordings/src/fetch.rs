@@ -153,12 +153,11 @@ fn connection_fault(error: &reqwest::Error) -> Fault {
         if error.is::<rustls::Error>() {
             return Fault::transient("tls");
         }
-        // `io::Error` hides what it was made of from `source`.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return Fault::transient("tls");
-        }
-        cause = error.source();
+        // `io::Error` leaves out of its sources the very error that it was made of.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     Fault::transient(match error {
         _ if error.is_timeout() => "timeout",

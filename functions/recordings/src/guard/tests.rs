@@ -29,8 +29,7 @@ fn refused(policy: &Policy, url: &str, hosts: &[String]) -> Option<&'static str>
 
 #[test]
 fn refuses_every_hostile_url_by_its_rule() {
-    let table: Vec<_> =
-        HOSTILE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let table: Vec<_> = HOSTILE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!(table.len() >= 150, "{}", table.len());
     let mut wrong = Vec::new();
     for line in table {
@@ -125,10 +124,16 @@ fn a_redirect_passes_the_same_rules() {
 #[test]
 fn the_local_policy_reaches_this_machine_and_the_internet_and_nothing_between() {
     let local = Policy::local();
-    for link in ["http://127.0.0.1:9000/r.mp3", "http://localhost:9000/", "http://[::1]:1/", "https://media.example.com/"] {
+    for link in [
+        "http://127.0.0.1:9000/r.mp3",
+        "http://localhost:9000/",
+        "http://[::1]:1/",
+        "https://media.example.com/",
+    ] {
         assert_eq!(refused(&local, link, &[]), None, "{link}");
     }
-    for link in ["http://10.0.0.1/", "http://169.254.169.254/", "https://[fd00:ec2::254]/", "http://0.0.0.0/"] {
+    for link in ["http://10.0.0.1/", "http://169.254.169.254/", "https://[fd00:ec2::254]/", "http://0.0.0.0/"]
+    {
         assert_eq!(refused(&local, link, &[]), Some("ip_literal"), "{link}");
     }
     assert_eq!(refused(&local, "file:///etc/passwd", &[]), Some("scheme"));
