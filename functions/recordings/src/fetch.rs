@@ -70,6 +70,9 @@ impl Fetcher {
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
+            // A kept connection may be closed the moment it is used again, and its address was checked
+            // for another job, perhaps long ago.
+            .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(CheckedResolver(policy.clone())))
             .build()
             .map_err(|error| NoFetcher(error.without_url().to_string()))?;
