@@ -70,6 +70,9 @@ impl Fetcher {
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
+            // A kept connection may be closed the moment it is used again, and its address was checked
+            // for another job, perhaps long ago.
+            .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(CheckedResolver(policy.clone())))
             .build()
             .map_err(|error| NoFetcher(error.without_url().to_string()))?;
@@ -153,12 +156,11 @@ fn connection_fault(error: &reqwest::Error) -> Fault {
         if error.is::<rustls::Error>() {
             return Fault::transient("tls");
         }
-        // `io::Error` hides what it was made of from `source`.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return Fault::transient("tls");
-        }
-        cause = error.source();
+        // `io::Error` leaves out of its sources the very error that it was made of.
+        cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     Fault::transient(match error {
         _ if error.is_timeout() => "timeout",

@@ -13,9 +13,11 @@ use self::address::Class;
 
 pub mod address;
 mod hosts;
+mod refusal;
 
 pub use hosts::is_listed;
 pub(crate) use hosts::is_listed_exactly;
+pub use refusal::Refusal;
 
 /// The longest link that is followed, in bytes.
 const MAX_URL_BYTES: usize = 8 * 1024;
@@ -76,44 +78,6 @@ enum Reach {
 #[derive(Clone)]
 pub struct Target {
     url: Url,
-}
-
-/// The rule that a URL broke. Its text is for people and holds nothing of the URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Control characters, white space, or characters that do not show.
-    #[error("the URL has control characters or white space in it")]
-    ControlCharacter,
-    /// Longer than any link.
-    #[error("the URL is longer than {MAX_URL_BYTES} bytes")]
-    TooLong,
-    /// No URL, or one that two readers may read differently.
-    #[error("the URL is malformed")]
-    Malformed,
-    /// Not https.
-    #[error("the URL is not https")]
-    Scheme,
-    /// A user name or a password, or the sign that would set one off.
-    #[error("the URL carries a user name or password")]
-    UserInfo,
-    /// An IP address in any spelling.
-    #[error("the URL names an IP address and not a host")]
-    IpLiteral,
-    /// Another port than 443.
-    #[error("the URL names another port than 443")]
-    Port,
-    /// A name that means something else on every network.
-    #[error("the URL's host is not a public name")]
-    HostNotPublic,
-    /// Not among the source's recording hosts.
-    #[error("the URL's host is not one of the source's recording_hosts")]
-    HostNotListed,
-    /// The name resolves to an address that is not public.
-    #[error("the URL's host has an address that is not public ({0})")]
-    AddressNotPublic(Class),
-    /// More redirects than are followed.
-    #[error("the URL redirects more than {MAX_REDIRECTS} times")]
-    TooManyRedirects,
 }
 
 impl Policy {
@@ -276,25 +240,6 @@ impl Target {
 impl std::fmt::Debug for Target {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Target").field("host", &self.host()).finish_non_exhaustive()
-    }
-}
-
-impl Refusal {
-    /// The rule's name, as the item's `reason` has it.
-    pub fn rule(self) -> &'static str {
-        match self {
-            Self::ControlCharacter => "control_character",
-            Self::TooLong => "too_long",
-            Self::Malformed => "malformed",
-            Self::Scheme => "scheme",
-            Self::UserInfo => "userinfo",
-            Self::IpLiteral => "ip_literal",
-            Self::Port => "port",
-            Self::HostNotPublic => "host_not_public",
-            Self::HostNotListed => "host_not_listed",
-            Self::AddressNotPublic(_) => "address_not_public",
-            Self::TooManyRedirects => "too_many_redirects",
-        }
     }
 }
 

@@ -27,11 +27,11 @@ mod sweep;
 mod upload;
 
 pub use fetch::NoFetcher;
+pub use guard::{DEFAULT_MAX_BYTES, Policy};
 pub use summary::Summary;
 
 use self::event::Work;
 use self::fetch::Fetcher;
-use self::guard::Policy;
 use self::summary::Attempted;
 use self::upload::Bucket;
 
@@ -77,10 +77,11 @@ impl Recordings {
     ) -> Result<Self, NoFetcher> {
         let fetcher = Fetcher::new(policy)?;
         let bucket = Bucket { client: s3, name: bucket };
-        Ok(Self { ledger, bucket, sources, fetcher, emit: metrics::to_stdout })
+        Ok(Self { ledger, bucket, sources, fetcher, emit: metrics::to_log })
     }
 
-    /// The same with another place for the lines of metrics than standard output.
+    /// The same with another place for the lines of metrics than the log.
+    #[must_use]
     pub fn with_metrics(self, emit: fn(&str)) -> Self {
         Self { emit, ..self }
     }

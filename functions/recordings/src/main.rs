@@ -3,8 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use recordings::Recordings;
-use recordings::guard::{DEFAULT_MAX_BYTES, Policy};
+use recordings::{DEFAULT_MAX_BYTES, Policy, Recordings, metrics};
 use serde_json::Value;
 use shared::aws::Aws;
 use shared::env;
@@ -17,7 +16,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    shared::telemetry::init();
     let recordings = from_env()?;
     let recordings = &recordings;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
@@ -43,5 +42,6 @@ fn from_env() -> Result<Recordings, Error> {
     reader.finish(())?;
     let (dynamodb, s3) = (aws.dynamodb(), aws.s3());
     let ledger = Ledger::new(dynamodb, table, Claims::new(s3.clone(), bucket.clone()), retention_days);
-    Ok(Recordings::new(ledger, s3, bucket, sources, Policy::production(max_bytes))?)
+    let recordings = Recordings::new(ledger, s3, bucket, sources, Policy::production(max_bytes))?;
+    Ok(recordings.with_metrics(metrics::to_stdout))
 }

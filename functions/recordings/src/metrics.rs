@@ -1,4 +1,4 @@
-//! Metrics in CloudWatch's [embedded metric format][emf]: one line per copy on standard output.
+//! Metrics in CloudWatch's [embedded metric format][emf]: one line per copy.
 //!
 //! [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -58,7 +58,12 @@ impl Copy {
     }
 }
 
-/// Writes a line to standard output, which in Lambda is the log.
+/// Writes a line into the log at its finest level: where no CloudWatch reads along.
+pub fn to_log(line: &str) {
+    tracing::debug!(line, "metrics");
+}
+
+/// Writes a line to standard output as it is, where CloudWatch finds it. Lambda only.
 pub fn to_stdout(line: &str) {
     // A log that is closed is no reason to fail a copy.
     let _ = writeln!(std::io::stdout().lock(), "{line}");

@@ -21,8 +21,7 @@ const MAX_RESUMES: u32 = 5;
 /// The pause before the first time; doubled for each one after it.
 const RESUME_PAUSE: Duration = Duration::from_millis(250);
 
-/// A body on its way.
-#[derive(Debug)]
+/// A body on its way. No `Debug`: the response would show its URL.
 pub(crate) struct Download<'a> {
     fetcher: &'a Fetcher,
     origin: Origin<'a>,
