@@ -56,6 +56,8 @@ pub struct Recording {
     pub created_at: Option<String>,
     /// When the copy was complete, RFC 3339 UTC.
     pub copied_at: Option<String>,
+    /// When it ended without a copy, RFC 3339 UTC.
+    pub ended_at: Option<String>,
     /// When copying is due, RFC 3339 UTC.
     pub next_attempt_at: Option<String>,
 }
@@ -96,10 +98,10 @@ const READ: &[&str] = &[
     "created_at",
     "dedupe_key",
     "duration_seconds",
+    "ended_at",
     "first_seen_at",
     "kind",
     "last_error",
-    "next_attempt_at",
     "provider",
     "reason",
     "received_at",
@@ -189,8 +191,10 @@ impl Recording {
         let text = |name| get_text(item, name).map(str::to_owned);
         let number = |name| get_number(item, name);
         let state = text("state");
-        // While a copy is running, what is due is the end of its lease.
+        // While a copy is running, what is due is the end of its lease. A job that was given a new link
+        // may still have the reason and the next attempt of the old one.
         let waits = matches!(state.as_deref(), Some("pending" | "retry"));
+        let ended = matches!(state.as_deref(), Some("expired" | "rejected" | "failed"));
         Self {
             recording_id: text("recording_id").unwrap_or_default(),
             source_host: text("source_host"),
@@ -204,10 +208,11 @@ impl Recording {
             s3_key: text("s3_key"),
             attempts: number("attempts"),
             last_error: text("last_error"),
-            reason: text("reason"),
+            reason: text("reason").filter(|_| ended),
             created_at: text("created_at"),
             copied_at: text("copied_at"),
-            next_attempt_at: text("next_attempt_at").or_else(|| text("work_due")).filter(|_| waits),
+            ended_at: text("ended_at").filter(|_| ended),
+            next_attempt_at: text("work_due").filter(|_| waits),
             state,
         }
     }

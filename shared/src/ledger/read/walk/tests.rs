@@ -98,6 +98,14 @@ fn a_rare_match_ends_pages_early_instead_of_scanning() {
 }
 
 #[test]
+fn a_rare_match_is_looked_for_in_ever_larger_steps() {
+    let entries = |index: usize| (0..500).map(move |n| (format!("{n:06}#{index}"), n == 7)).collect();
+    let table: Table = (0..4).map(entries).collect();
+    let pages = pages(&table, 10, usize::MAX);
+    assert_eq!((pages.keys.len(), pages.most_reads), (1, 16));
+}
+
+#[test]
 fn a_page_of_evenly_spread_entries_takes_one_read_per_partition() {
     let entries = |index: usize| (0..500).map(move |n| (format!("{n:06}#{index}"), true)).collect();
     let table: Table = (0..4).map(entries).collect();
