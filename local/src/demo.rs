@@ -1,5 +1,7 @@
 //! The demo: every sample delivered twice and out of order, the ledger that comes of it, checked.
 
+#![expect(clippy::print_stdout, reason = "what it prints is the demo")]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -28,10 +28,10 @@ pub const ROUTES: &[(&str, &str, Function)] = &[
     ("ANY", "/webhooks/telnyx/{source}", Function::Webhook(Provider::Telnyx)),
     ("ANY", "/webhooks/callkaro/{source}/{token}", Function::Webhook(Provider::Callkaro)),
     ("ANY", "/webhooks/agni/{source}/{token}", Function::Webhook(Provider::Agni)),
-    ("GET", "/calls", Function::Query),
-    ("GET", "/calls/{provider}/{source}/{call_id}", Function::Query),
-    ("GET", "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}", Function::Query),
-    ("POST", "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry", Function::Query),
+    ("ANY", "/calls", Function::Query),
+    ("ANY", "/calls/{provider}/{source}/{call_id}", Function::Query),
+    ("ANY", "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}", Function::Query),
+    ("ANY", "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry", Function::Query),
 ];
 
 /// A request as it comes over HTTP.

@@ -1,5 +1,7 @@
 //! Call Ledger on a laptop: the whole bundle in one process, no account needed.
 
+#![expect(clippy::print_stdout, reason = "a program for the terminal answers there")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -153,7 +153,13 @@ pub fn request(provider: Provider, source: &str, body: Vec<u8>, at: Timestamp) -
             put(name, &value);
             put("x-sautikit-idempotency-key", &format!("local-{:016x}", fastrand::u64(..)));
             let kind = serde_json::from_slice::<Value>(&body).ok();
-            put("x-sautikit-event", kind.as_ref().and_then(|body| body["kind"].as_str()).unwrap_or_default());
+            put(
+                "x-sautikit-event",
+                kind.as_ref()
+                    .and_then(|body| body["kind"].as_str())
+                    .filter(|kind| kind.len() < 100)
+                    .unwrap_or_default(),
+            );
             path
         }
         Provider::Telnyx => {

@@ -24,6 +24,8 @@ pub struct Request {
     pub method: Method,
     /// The headers, as API Gateway hands them over: joined by commas where they were doubled.
     pub headers: HeaderMap,
+    /// The route that was matched, such as `/calls/{provider}/{source}/{call_id}`; empty if unknown.
+    pub route: String,
     /// The parts of the path that the route names, decoded.
     pub path: HashMap<String, String>,
     /// The query string, without `?`, as it was sent.
@@ -45,6 +47,10 @@ impl From<ApiGatewayV2httpRequest> for Request {
         Self {
             method: event.request_context.http.method,
             headers: event.headers,
+            route: event
+                .route_key
+                .and_then(|key| Some(key.split_once(' ')?.1.to_owned()))
+                .unwrap_or_default(),
             path: event.path_parameters,
             query: event.raw_query_string.unwrap_or_default(),
             body,

@@ -137,20 +137,20 @@ impl<'a> Payload<'a> {
 
     /// A list.
     pub(crate) fn list(&mut self, name: &'static str, record: &mut Record) -> Vec<Value> {
-        self.read(name, record, "a list", |raw| match raw {
-            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
-            Raw::Text(_) => None,
-        })
-        .unwrap_or_default()
+        let list = self.read(name, record, "a list", |raw| match raw.value()? {
+            Value::Array(list) => Some(list),
+            _ => None,
+        });
+        list.unwrap_or_default()
     }
 
     /// An object whose names are not ours to know.
     pub(crate) fn map(&mut self, name: &'static str, record: &mut Record) -> serde_json::Map<String, Value> {
-        self.read(name, record, "an object", |raw| match raw {
-            Raw::Json(json) => serde_json::from_str(json.get()).ok(),
-            Raw::Text(_) => None,
-        })
-        .unwrap_or_default()
+        let map = self.read(name, record, "an object", |raw| match raw.value()? {
+            Value::Object(map) => Some(map),
+            _ => None,
+        });
+        map.unwrap_or_default()
     }
 
     /// Moves every field that was not taken to the record's `extensions`.
@@ -226,14 +226,34 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// The value for `extensions`; JSON that no value can hold is kept as its text.
-    fn into_value(self) -> Value {
+    /// JSON as a value, unless no value can hold it or it is nested too deep to be read back.
+    fn value(&self) -> Option<Value> {
         match self {
-            Self::Text(text) => Value::String(text.into_owned()),
+            Self::Text(_) => None,
             Self::Json(json) => {
-                serde_json::from_str(json.get()).unwrap_or_else(|_| Value::String(json.get().to_owned()))
+                serde_json::from_str(json.get()).ok().filter(|value| is_shallow(value, MAX_DEPTH))
             }
         }
+    }
+
+    /// The value for `extensions`; JSON that no value can hold is kept as its text.
+    fn into_value(self) -> Value {
+        self.value().unwrap_or_else(|| match self {
+            Self::Text(text) => Value::String(text.into_owned()),
+            Self::Json(json) => Value::String(json.get().to_owned()),
+        })
+    }
+}
+
+/// How deep a value may be nested. What is read must be readable again inside a stored record, and
+/// readers give up at 128 levels.
+const MAX_DEPTH: usize = 64;
+
+fn is_shallow(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(items) => depth > 0 && items.iter().all(|item| is_shallow(item, depth - 1)),
+        Value::Object(entries) => depth > 0 && entries.values().all(|item| is_shallow(item, depth - 1)),
+        _ => true,
     }
 }
 

@@ -168,8 +168,8 @@ pub enum Unusable {
     AccountMismatch,
 }
 
-/// The longest call id in bytes; longer ones are evidence, but no call's name.
-pub const MAX_CALL_ID_BYTES: usize = 2048;
+/// The longest id in bytes; a longer one is evidence, but names nothing.
+pub const MAX_ID_BYTES: usize = 2048;
 
 impl Provider {
     /// All of them.

@@ -19,6 +19,9 @@ const DEFAULT_TOLERANCE_SECONDS: u64 = 300;
 /// The fewest characters of a URL token: 128 bits in base64.
 const MIN_URL_TOKEN_CHARS: usize = 22;
 
+/// The fewest characters of a token for reading.
+const MIN_QUERY_TOKEN_CHARS: usize = 16;
+
 /// Two keys of a kind: the one in use and the one taking over.
 const MAX_LIVE_KEYS: usize = 2;
 
@@ -163,6 +166,9 @@ impl Source {
         };
         if keys.is_empty() || keys.len() > MAX_LIVE_KEYS || keys.iter().any(|key| key.trim().is_empty()) {
             problems.push(format!("{needed} must hold one key, or two while rotating"));
+        }
+        if reader == QUERY && keys.iter().any(|token| token.chars().count() < MIN_QUERY_TOKEN_CHARS) {
+            problems.push(format!("tokens must have at least {MIN_QUERY_TOKEN_CHARS} characters"));
         }
         let is_url_token = matches!(reader, "callkaro" | "agni");
         if is_url_token && keys.iter().any(|token| token.chars().count() < MIN_URL_TOKEN_CHARS) {

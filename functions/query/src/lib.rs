@@ -129,8 +129,11 @@ impl Query {
             (&Method::GET, Route::Recording(call, recording_id)) => {
                 recording::redirect(&self.ledger, &self.s3, &self.bucket, call, recording_id, now).await
             }
+            (&Method::POST, Route::Retry(call, recording_id)) => {
+                recording::retry(&self.ledger, call, recording_id, now).await
+            }
             (method, route) => {
-                let message = format!("{method} is not a way to read the ledger; use {}.", route.allowed());
+                let message = format!("{method} is not for this path; use {}.", route.allowed());
                 Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
             }
         }

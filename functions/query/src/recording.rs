@@ -1,4 +1,5 @@
-//! `GET …/recordings/{recording_id}`: a link to the copy in the bucket.
+//! `GET …/recordings/{recording_id}`: a link to the copy in the bucket; `POST …/retry`: try again to
+//! make that copy.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,6 +8,7 @@ use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
 use serde_json::json;
 use shared::ledger::Ledger;
+use shared::ledger::jobs::MadeDue;
 use shared::ledger::read::Recording;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
@@ -33,10 +35,7 @@ pub(crate) async fn redirect(
         Some((provider, source, call_id)) => ledger.recording(provider, source, call_id, recording_id).await,
         None => Ok(None),
     };
-    let job = job.map_err(|error| unavailable(&error))?.ok_or_else(|| {
-        let message = "The ledger has no recording of this id for this call, or no link to it has come yet.";
-        Problem::new(StatusCode::NOT_FOUND, "recording_unknown", message)
-    })?;
+    let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
     let (Some("stored"), Some(key)) = (job.state.as_deref(), job.s3_key.as_deref()) else {
         return Err(not_stored(&job));
     };
@@ -51,6 +50,35 @@ pub(crate) async fn redirect(
     let location = HeaderValue::from_str(link.uri()).map_err(|error| cannot_sign(&error))?;
     let body = json!({ "status": "stored", "expires_in_seconds": LINK_LIFETIME.as_secs() });
     Ok(Reply::json(StatusCode::FOUND, &body).with_header(LOCATION, location))
+}
+
+/// Makes a recording due again that ended without a copy.
+pub(crate) async fn retry(
+    ledger: &Ledger,
+    call: CallName<'_>,
+    recording_id: &str,
+    now: Timestamp,
+) -> Result<Reply, Problem> {
+    let made = match call.parts() {
+        Some((provider, source, call_id)) => {
+            ledger.make_due(provider, source, call_id, recording_id, now).await
+        }
+        None => Ok(MadeDue::NotFound),
+    };
+    let conflict = |message| Err(Problem::new(StatusCode::CONFLICT, "recording_not_retried", message));
+    match made.map_err(|error| unavailable(&error))? {
+        MadeDue::Due => Ok(Reply::json(StatusCode::ACCEPTED, &json!({ "status": "pending" }))),
+        MadeDue::NotFound => Err(unknown()),
+        MadeDue::NotEnded { state } => conflict(format!(
+            "The recording is {state}; only one that is expired, rejected or failed is tried again."
+        )),
+        MadeDue::NoLink => conflict("There is no link any more to copy the recording from.".to_owned()),
+    }
+}
+
+fn unknown() -> Problem {
+    let message = "The ledger has no recording of this id for this call, or no link to it has come yet.";
+    Problem::new(StatusCode::NOT_FOUND, "recording_unknown", message)
 }
 
 fn not_stored(job: &Recording) -> Problem {

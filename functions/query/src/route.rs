@@ -16,6 +16,8 @@ pub(crate) enum Route<'a> {
     Call(CallName<'a>),
     /// `/calls/{provider}/{source}/{call_id}/recordings/{recording_id}`
     Recording(CallName<'a>, &'a str),
+    /// `/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry`
+    Retry(CallName<'a>, &'a str),
 }
 
 /// What names a call. The provider and the source may be no names at all: then there is no such call.
@@ -38,6 +40,9 @@ impl<'a> Route<'a> {
             CallName { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? };
         match (part("recording_id"), path.len()) {
             (None, 3) => Some(Self::Call(call)),
+            (Some(recording_id), 4) if request.route.ends_with("/retry") => {
+                Some(Self::Retry(call, recording_id))
+            }
             (Some(recording_id), 4) => Some(Self::Recording(call, recording_id)),
             _ => None,
         }
@@ -47,6 +52,7 @@ impl<'a> Route<'a> {
     pub(crate) fn allowed(self) -> &'static str {
         match self {
             Self::Calls | Self::Call(_) | Self::Recording(..) => "GET",
+            Self::Retry(..) => "POST",
         }
     }
 
@@ -56,6 +62,7 @@ impl<'a> Route<'a> {
             Self::Calls => "/calls",
             Self::Call(_) => "/calls/{provider}/{source}/{call_id}",
             Self::Recording(..) => "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}",
+            Self::Retry(..) => "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The bundle end to end: real handlers, real SDK calls, real stores, over loopback.
 
+#![allow(clippy::expect_used, reason = "a test that can't go on should stop")]
+
 mod bed;
 mod concurrency;
 mod events;
@@ -7,4 +9,6 @@ mod faults;
 mod http_contract;
 mod kill;
 mod order;
+mod query;
+mod recordings;
 mod tidy;

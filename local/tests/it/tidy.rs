@@ -56,7 +56,8 @@ fn the_template_has_the_local_routes_and_no_others() {
     let mut found: Vec<_> =
         methods.iter().zip(&paths).map(|(method, path)| format!("{method} {path}")).collect();
     let mut expected: Vec<_> = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
-    (found.sort_unstable(), expected.sort_unstable());
+    found.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(found, expected);
 }
 

@@ -1,7 +1,9 @@
 //! Claim checks: what is too large for an item is put in the bucket, and the item holds the claim.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -20,6 +22,9 @@ const EVIDENCE_PREFIX: &str = "evidence/";
 /// Where large values of records are, such as transcripts; they stay as long as the records.
 const VALUES_PREFIX: &str = "values/";
 
+/// How long to wait for somebody else's put of the same object.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
+
 /// The bucket that large values go to, under the SHA-256 of their content.
 #[derive(Clone, Debug)]
 pub struct Claims {
@@ -35,12 +40,19 @@ impl Claims {
 
     /// Puts an object that other deliveries may have put before, with the same content.
     pub(super) async fn put(&self, key: &str, content: Bytes) -> Result<(), Unavailable> {
-        let put = self.client.put_object().bucket(&self.bucket).key(key).if_none_match("*");
-        match put.body(ByteStream::from(content)).send().await {
-            Ok(_) => Ok(()),
-            Err(SdkError::ServiceError(error)) if error.err().code() == Some("PreconditionFailed") => Ok(()),
-            Err(error) => {
-                Err(Unavailable(format!("the bucket: {}", error.code().unwrap_or("could not be reached"))))
+        loop {
+            let put = self.client.put_object().bucket(&self.bucket).key(key).if_none_match("*");
+            let Err(error) = put.body(ByteStream::from(content.clone())).send().await else { return Ok(()) };
+            match error.code() {
+                Some("PreconditionFailed") => return Ok(()),
+                // Another delivery is putting the same content at this moment.
+                Some("ConditionalRequestConflict") => tokio::time::sleep(CONFLICT_PAUSE).await,
+                code => {
+                    return Err(Unavailable(format!(
+                        "the bucket: {}",
+                        code.unwrap_or("could not be reached")
+                    )));
+                }
             }
         }
     }

@@ -166,9 +166,9 @@ fn delivery(entry: &Entry, state: State, place: Place, retention_days: u64) -> I
         put("call_id", text(call_id));
     }
     if let Some(kind) = entry.kind() {
-        put("kind", text(kind));
+        put("kind", text(key::name(kind)));
     }
-    put("dedupe_key", text(dedupe_key));
+    put("dedupe_key", text(key::name(&dedupe_key)));
     put("body_sha256", text(&entry.body_sha256));
     put("body_bytes", number(entry.body_bytes));
     let encoding = match &entry.body {
@@ -215,6 +215,9 @@ fn recording(entry: &Entry, link: &RecordingLink) -> Item {
     if let Some(expires_at) = link.expires_at {
         put("source_expires_at", text(rfc3339(expires_at)));
     }
+    if let Some(size_bytes) = link.size_bytes {
+        put("announced_size_bytes", number(size_bytes));
+    }
     put("object_day", text(timestamp::day(entry.received_at).replace('-', "/")));
     put("attempts", number(0));
     put("version", number(1));
@@ -226,6 +229,9 @@ fn recording(entry: &Entry, link: &RecordingLink) -> Item {
 fn relinked(entry: &Entry, link: &RecordingLink, seen: &SeenRecording) -> Item {
     let now = rfc3339(entry.received_at);
     let mut item = seen.item.clone();
+    for ended in ["reason", "ended_at", "last_error", "next_attempt_at"] {
+        item.remove(ended);
+    }
     let pk = get_text(&item, item::PK).unwrap_or_default().to_owned();
     let mut put = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     put("url", text(&link.url));

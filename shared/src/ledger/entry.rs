@@ -122,6 +122,18 @@ impl Entry {
         }
     }
 
+    /// The same delivery for quarantine; `None` if that is where it goes already.
+    pub(super) fn quarantined(&self, reason: &'static str) -> Option<Self> {
+        let content = match self.content.clone() {
+            Content::Event(event) => Content::quarantined_event(*event, reason),
+            Content::Ignored { kind, dedupe_key, call_id } => {
+                Content::Quarantined { reason, kind: Some(kind), dedupe_key, call_id }
+            }
+            Content::Quarantined { .. } => return None,
+        };
+        Some(Self { content, ..self.clone() })
+    }
+
     /// What makes two deliveries the same event: the provider's key, or the body's hash.
     pub(super) fn dedupe_key(&self) -> String {
         let key = match &self.content {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
@@ -54,6 +55,13 @@ impl Ledger {
                     seen = learned;
                     token = new_token();
                 }
+                Err(Failure::Refused) => {
+                    let Some(quarantined) = entry.quarantined("store_refused") else {
+                        return Err(Unavailable("refused by the table".to_owned()));
+                    };
+                    tracing::error!("the table refuses a delivery's items; it goes to quarantine");
+                    return Box::pin(self.apply(&quarantined, deadline)).await;
+                }
                 Err(Failure::Transient(error)) => {
                     tracing::warn!(%error, "a transaction did not go through; trying again");
                     if Instant::now() + pause >= deadline {
@@ -82,6 +90,7 @@ impl Ledger {
                     Err(Failure::Transient(Unavailable(code.unwrap_or("cancelled").to_owned())))
                 }
             }
+            Some(error) if error.code() == Some("ValidationException") => Err(Failure::Refused),
             _ => Err(Failure::Transient(unavailable(&error))),
         }
     }
@@ -125,6 +134,8 @@ impl Ledger {
 enum Failure {
     /// Something was in the way: one reason per write, with the item.
     Conditions(Vec<CancellationReason>),
+    /// The items are not what the table takes, such as too large, and never will be.
+    Refused,
     /// It may go through if it is sent again.
     Transient(Unavailable),
 }

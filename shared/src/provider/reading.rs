@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CallEvent, MAX_CALL_ID_BYTES, Normalized, RecordingLink, Unusable};
+use super::{CallEvent, MAX_ID_BYTES, Normalized, RecordingLink, Unusable};
 use crate::hangup;
 use crate::party::{self, Derivation};
 use crate::payload::Payload;
@@ -117,6 +117,17 @@ impl Draft {
     }
 }
 
+/// The id of something else than the call. One that is too long to be an id goes to `extensions`.
+pub(super) fn short_id(payload: &mut Payload<'_>, name: &'static str, record: &mut Record) -> Option<String> {
+    let id = payload.id(name, record)?;
+    if id.len() <= MAX_ID_BYTES {
+        return Some(id);
+    }
+    record.add("warnings", format!("{name} is too long for an identifier; see extensions"));
+    record.set(field("extensions", name), json!(id));
+    None
+}
+
 /// The call an event names, if it names one that can be a key.
 pub(super) fn call_id(
     payload: &mut Payload<'_>,
@@ -124,7 +135,7 @@ pub(super) fn call_id(
     record: &mut Record,
 ) -> Result<String, Unusable> {
     let call_id = payload.id(name, record).ok_or(Unusable::CallIdMissing)?;
-    if call_id.len() > MAX_CALL_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
+    if call_id.len() > MAX_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
 }
 
 /// Checks the pinned account. A source that pins one takes nothing that does not name it.

@@ -18,18 +18,24 @@ pub struct RecordingLink {
     pub url: String,
     /// When the link stops working, as far as is known.
     pub expires_at: Option<Timestamp>,
+    /// The recording's size in bytes, if the payload says it.
+    pub size_bytes: Option<u64>,
 }
 
 impl fmt::Debug for RecordingLink {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { recording_id, url: _, expires_at } = self;
+        let Self { recording_id, url: _, expires_at, size_bytes } = self;
         formatter
             .debug_struct("RecordingLink")
             .field("recording_id", recording_id)
             .field("expires_at", expires_at)
+            .field("size_bytes", size_bytes)
             .finish_non_exhaustive()
     }
 }
+
+/// The longest link that is taken; servers take no more than this in a request's first line.
+const MAX_URL_BYTES: usize = 8 * 1024;
 
 /// Enters a recording in the record, and answers its id and the link to copy it from.
 ///
@@ -41,6 +47,7 @@ pub(super) fn announce(
     url: Option<String>,
     expires_at: Option<Timestamp>,
 ) -> (Option<String>, Option<RecordingLink>) {
+    let url = url.and_then(|url| usable(record, url));
     let recording_id = match (id, &url) {
         (Some(id), _) => {
             record.set(path(&id, "recording_id"), json!(id));
@@ -71,7 +78,17 @@ pub(super) fn announce(
             presigned
         }
     };
-    (Some(recording_id.clone()), Some(RecordingLink { recording_id, url, expires_at }))
+    (Some(recording_id.clone()), Some(RecordingLink { recording_id, url, expires_at, size_bytes: None }))
+}
+
+/// The link, unless no server would take one so long; then it is kept in `extensions`.
+fn usable(record: &mut Record, url: String) -> Option<String> {
+    if url.len() <= MAX_URL_BYTES {
+        return Some(url);
+    }
+    record.add("warnings", "the link to the recording is too long for one; see extensions");
+    record.set(field("extensions", "recording_url"), json!(url));
+    None
 }
 
 /// The record's path of a recording's field.

@@ -8,9 +8,9 @@
 use serde_json::json;
 
 use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
 use super::recording;
-use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
+use super::{Delivery, Freshness, Normalized, Proof, RecordingLink, Rejection, Scheme, Unusable};
 use crate::payload::Payload;
 use crate::record::Stamp;
 use crate::signature::HmacKey;
@@ -95,7 +95,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let mut draft = Draft::default();
     let record = &mut draft.record;
     let kind = payload.text("kind", record).ok_or(Unusable::Unreadable)?;
-    let event_id = payload.id("event_id", record);
+    let event_id = short_id(&mut payload, "event_id", record);
     let account = payload.id("workspace_id", record);
     pinned_account(source, account.as_deref())?;
     let occurred_at = payload.time("occurred_at", record);
@@ -160,16 +160,17 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
 
 fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
     let record = &mut draft.record;
-    let id = data.id("recording_id", record);
+    let id = short_id(data, "recording_id", record);
     let expires_at = data.time("expires_at", record);
+    let size_bytes = data.integer("size_bytes", record);
     let url = data.text("download_url", record);
     let (id, link) = recording::announce(record, id, url, expires_at);
-    draft.recording = link;
+    draft.recording = link
+        .map(|link| RecordingLink { size_bytes: size_bytes.and_then(|size| size.try_into().ok()), ..link });
     let Some(id) = id else { return };
     let seconds = data.seconds("duration_seconds", record);
     record.set(recording::path(&id, "duration_seconds"), seconds.map(|seconds| json!(seconds)));
-    let bytes = data.integer("size_bytes", record);
-    record.set(recording::path(&id, "size_bytes"), bytes.map(|bytes| json!(bytes)));
+    record.set(recording::path(&id, "size_bytes"), size_bytes.map(|size| json!(size)));
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
 use super::recording;
 use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
 use crate::payload::Payload;
@@ -54,7 +54,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let call_id = call_id(&mut payload, "CallSid", record)?;
     let callback_source = payload.text("CallbackSource", record);
     let call_status = payload.text("CallStatus", record);
-    let recording_id = payload.text("RecordingSid", record);
+    let recording_id = short_id(&mut payload, "RecordingSid", record);
     let recording_status = payload.text("RecordingStatus", record);
     let occurred_at = payload.time("OccurredAt", record);
     let sent_at = payload.time("Timestamp", record);

@@ -1,13 +1,8 @@
 use super::*;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 
 use super::multipart::{complete, part, start};
-
-/// Set for the process that [`survives_kill`] starts and kills.
-const CHILD_FOLDER: &str = "CALL_LEDGER_TEST_S3_FOLDER";
 
 #[tokio::test]
 async fn a_folder_is_the_same_after_stopping_and_opening() -> anyhow::Result<()> {
@@ -109,57 +104,5 @@ async fn hostile_keys_stay_inside_the_folder() -> anyhow::Result<()> {
     assert_eq!(beside.len(), 1);
     assert_eq!(fs::read_dir(folder.join("s3/objects"))?.count(), keys.len());
     assert_eq!(fs::read_dir(folder.join("s3"))?.count(), 5);
-    Ok(())
-}
-
-#[tokio::test]
-async fn survives_kill() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["--exact", "s3::tests::durability::writes_until_killed"])
-        .args(["--ignored", "--nocapture"])
-        .env(CHILD_FOLDER, folder.path())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let output = BufReader::new(child.stdout.take().context("no output")?);
-    let mut acknowledged = Vec::new();
-    for line in output.lines() {
-        acknowledged.extend(line?.strip_prefix("wrote ").map(str::to_owned));
-        // SIGKILL on Unix. Lines already in the pipe are read to the end.
-        if acknowledged.len() == 40 {
-            child.kill()?;
-        }
-    }
-    child.wait()?;
-
-    assert!(acknowledged.len() >= 40, "the other process did not write");
-    let (_s3, client, _stop) = in_folder(folder.path()).await?;
-    for key in acknowledged {
-        assert_eq!(get(&client, &key).await?, key.repeat(1000).as_bytes());
-    }
-    Ok(())
-}
-
-#[tokio::test]
-#[ignore = "run by survives_kill, which kills it"]
-async fn writes_until_killed() -> anyhow::Result<()> {
-    let folder = std::env::var_os(CHILD_FOLDER).context("run by survives_kill alone")?;
-    let (s3, client, _stop) = in_folder(Path::new(&folder)).await?;
-    with_bucket(&s3).await?;
-    // The test harness has begun a line of its own.
-    writeln!(std::io::stdout())?;
-    let mut writers = tokio::task::JoinSet::new();
-    for writer in 0..4 {
-        let client = client.clone();
-        writers.spawn(async move {
-            for number in 0..100_000 {
-                let key = format!("{writer}-{number}");
-                put(&client, &key, key.repeat(1000)).await?;
-                writeln!(std::io::stdout(), "wrote {key}")?;
-            }
-            anyhow::Ok(())
-        });
-    }
-    writers.join_all().await;
     Ok(())
 }

@@ -220,6 +220,9 @@ fn copies(name: &'static str, optional: &'static [&'static str]) -> impl Strateg
     })
 }
 
+/// A status, a sequence number, whether it is about a recording, and the other fields.
+type TelnyxEvent = (&'static str, u8, bool, BTreeMap<&'static str, String>);
+
 /// The bodies of one call's events.
 fn bodies() -> impl Strategy<Value = (Provider, Vec<String>)> {
     let kinds = prop::sample::select(vec![
@@ -241,10 +244,8 @@ fn bodies() -> impl Strategy<Value = (Provider, Vec<String>)> {
         prop::sample::select(vec!["initiated", "ringing", "in-progress", "completed", "busy", "odd"]);
     let telnyx = prop::collection::vec((statuses, 0..4_u8, any::<bool>(), fields(TELNYX_FIELDS)), 1..7)
         .prop_map(|events| {
-            let body = |(index, (status, sequence, recording, mut fields)): (
-                usize,
-                (&str, u8, bool, BTreeMap<&'static str, String>),
-            )| {
+            let body = |(index, event): (usize, TelnyxEvent)| {
+                let (status, sequence, recording, mut fields) = event;
                 fields.insert("CallSid", "c".to_owned());
                 // The source makes each key one event's own; two bodies of one key are revisions.
                 if recording {
