@@ -1,5 +1,7 @@
 //! Who is on a call: phone numbers and SIP addresses.
 
+use std::borrow::Cow;
+
 /// A phone number in E.164 form from what a provider wrote, and whether we had to add to it.
 ///
 /// Spaces, dots, hyphens and parentheses are left out. Digits without `+` are international where
@@ -7,14 +9,18 @@
 /// number and stays as it was.
 pub fn e164(raw: &str) -> Option<(String, Derivation)> {
     let international = raw.trim().strip_prefix('+');
-    let digits: String =
-        international.unwrap_or(raw).chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect();
+    let written = international.unwrap_or(raw);
+    let digits: Cow<'_, str> = if written.bytes().all(|byte| byte.is_ascii_digit()) {
+        written.into()
+    } else {
+        written.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect()
+    };
     let (shortest, derivation) =
         if international.is_some() { (7, Derivation::AsWritten) } else { (11, Derivation::Completed) };
     let plausible = (shortest..=15).contains(&digits.len())
         && digits.bytes().all(|digit| digit.is_ascii_digit())
         && !digits.starts_with('0');
-    plausible.then(|| (format!("+{digits}"), derivation))
+    plausible.then(|| (["+", &digits].concat(), derivation))
 }
 
 /// How a number came to its form.

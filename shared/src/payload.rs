@@ -12,13 +12,14 @@ use serde::{Deserialize, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::record::{Record, field};
+use crate::record::Record;
 use crate::timestamp::{self, Timestamp};
 
 /// The fields of one object of a payload that have not been taken yet.
 #[derive(Debug)]
 pub(crate) struct Payload<'a> {
-    fields: Vec<(Cow<'a, str>, Raw<'a>)>,
+    /// In the order they were sent; what was taken out is `None`.
+    fields: Vec<(Cow<'a, str>, Option<Raw<'a>>)>,
     /// What stands before a field's name where it is told to a person: `data.`.
     prefix: &'static str,
 }
@@ -48,7 +49,7 @@ impl<'a> Payload<'a> {
         let pairs = body.split('&').filter(|pair| !pair.is_empty());
         let fields = pairs.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((form_text(name)?, Raw::Text(form_text(value)?)))
+            Some((form_text(name)?, Some(Raw::Text(form_text(value)?))))
         });
         Some(Self { fields: fields.collect::<Option<_>>()?, prefix: "" })
     }
@@ -156,13 +157,15 @@ impl<'a> Payload<'a> {
     /// Moves every field that was not taken to the record's `extensions`.
     pub(crate) fn leave_rest_in(mut self, record: &mut Record) {
         for (name, raw) in std::mem::take(&mut self.fields) {
-            self.keep(&name, raw, record);
+            if let Some(raw) = raw {
+                self.keep(&name, raw, record);
+            }
         }
     }
 
     fn peek(&self, name: &str) -> Option<&Raw<'a>> {
-        let (_, raw) = self.fields.iter().rfind(|(known, _)| known == name)?;
-        (!raw.is_null()).then_some(raw)
+        let (_, raw) = self.fields.iter().rfind(|(known, raw)| known == name && raw.is_some())?;
+        raw.as_ref().filter(|raw| !raw.is_null())
     }
 
     /// Takes a field and reads it; what can't be read stays in `extensions`, with a warning.
@@ -183,13 +186,13 @@ impl<'a> Payload<'a> {
     }
 
     fn take(&mut self, name: &str) -> Option<Raw<'a>> {
-        let position = self.fields.iter().rposition(|(known, _)| known == name)?;
-        let (_, raw) = self.fields.remove(position);
+        let (_, raw) = self.fields.iter_mut().rfind(|(known, raw)| known == name && raw.is_some())?;
+        let raw = raw.take()?;
         (!raw.is_null()).then_some(raw)
     }
 
     fn keep(&self, name: &str, raw: Raw<'a>, record: &mut Record) {
-        record.set(field("extensions", &format!("{}{name}", self.prefix)), raw.into_value());
+        record.set(["extensions.", self.prefix, name].concat(), raw.into_value());
     }
 }
 
@@ -265,7 +268,7 @@ fn form_text(encoded: &str) -> Option<Cow<'_, str>> {
     percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
-struct Fields<'a>(Vec<(Cow<'a, str>, Raw<'a>)>);
+struct Fields<'a>(Vec<(Cow<'a, str>, Option<Raw<'a>>)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -281,7 +284,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut fields = Vec::with_capacity(24);
                 while let Some((Name(name), json)) = map.next_entry::<Name<'de>, &RawValue>()? {
-                    fields.push((name, Raw::Json(json)));
+                    fields.push((name, Some(Raw::Json(json))));
                 }
                 Ok(Fields(fields))
             }

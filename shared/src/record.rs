@@ -9,11 +9,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use registers::{Register, Registers};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod field;
 mod merge;
+mod registers;
 mod render;
 mod stored;
 
@@ -21,23 +23,14 @@ pub use field::{FIELDS, Field, field};
 pub use merge::merge;
 
 /// What one or more events say about one call.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
-    registers: BTreeMap<Path, Register>,
+    registers: Registers,
     sets: BTreeMap<Cow<'static, str>, Vec<Value>>,
 }
 
 /// A field's path: one of [`FIELDS`], or an entry of an open map such as `extensions.<name>`.
 pub type Path = Cow<'static, str>;
-
-/// A value and the event that set it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Register {
-    pub(crate) stamp: Stamp,
-    /// Computed by us instead of read from the payload.
-    pub(crate) derived: bool,
-    pub(crate) value: Value,
-}
 
 /// When an event happened, for deciding which of two known values is the later one.
 ///
@@ -76,7 +69,7 @@ impl Record {
 
     /// Stamps every field with the event it came from.
     pub fn stamp(&mut self, stamp: Stamp) {
-        for register in self.registers.values_mut() {
+        for register in self.registers.iter_mut() {
             register.stamp = stamp;
         }
     }
@@ -86,7 +79,7 @@ impl Record {
     /// `arrival` counts the changes the record had seen before; later revisions rank lower.
     pub fn into_revision(mut self, arrival: u64) -> Self {
         let rank = i64::try_from(arrival).map_or(i64::MIN, |arrival| -arrival.max(1));
-        for register in self.registers.values_mut() {
+        for register in self.registers.iter_mut() {
             register.stamp.rank = rank;
         }
         self
@@ -104,13 +97,13 @@ impl Record {
 
     /// When the earliest event that set a field happened, milliseconds since the Unix epoch.
     pub fn earliest_event(&self) -> Option<i64> {
-        self.registers.values().filter_map(|register| register.stamp.occurred_at).min()
+        self.registers.iter().filter_map(|register| register.stamp.occurred_at).min()
     }
 
     /// About how many bytes the record takes when it is stored, never fewer.
     pub fn stored_bytes(&self) -> usize {
         let registers =
-            self.registers.iter().map(|(path, register)| 2 * path.len() + 10 + json_bytes(&register.value));
+            self.registers.iter().map(|register| 2 * register.path.len() + 10 + json_bytes(&register.value));
         let members = self.sets.values().flatten().map(|member| 1 + json_bytes(member));
         // A layer's frame is about as long as the stamp in it, and every register may be one.
         200 + 100 * self.registers.len() + registers.sum::<usize>() + members.sum::<usize>()
@@ -119,7 +112,7 @@ impl Record {
     /// Every field and set member larger than `limit` bytes as JSON is handed to `claim`, and what
     /// it returns takes its place.
     pub fn replace_larger_than(&mut self, limit: usize, mut claim: impl FnMut(String) -> Value) {
-        for register in self.registers.values_mut() {
+        for register in self.registers.iter_mut() {
             if json_bytes(&register.value) > limit {
                 register.value = claim(register.value.to_string());
             }
@@ -133,13 +126,17 @@ impl Record {
 
     /// Every field's value and every set's members, in a fixed order.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
-        self.registers.values().map(|register| &register.value).chain(self.sets.values().flatten())
+        self.registers
+            .ordered()
+            .into_iter()
+            .map(|register| &register.value)
+            .chain(self.sets.values().flatten())
     }
 
     /// Undoes [`Record::replace_larger_than`]: what `original` knows of a claim takes its place, for
     /// a set's claim the members it stands for.
     pub fn restore(&mut self, original: impl Fn(&Value) -> Option<Value>) {
-        for register in self.registers.values_mut() {
+        for register in self.registers.iter_mut() {
             if let Some(value) = original(&register.value) {
                 register.value = value;
             }
@@ -164,7 +161,7 @@ impl Record {
         match value {
             None | Some(Value::Null) => {}
             Some(value) => {
-                self.registers.insert(path, Register { stamp: Stamp::default(), derived, value });
+                self.registers.put(Register { path, stamp: Stamp::default(), derived, value });
             }
         }
     }

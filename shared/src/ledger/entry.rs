@@ -225,8 +225,10 @@ impl KeptBody {
 }
 
 fn kept_headers(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, HeaderValue)> {
-    let values = |name: &'static str| headers.get_all(name).iter().map(move |value| (name, value.clone()));
-    KEPT_HEADERS.into_iter().flat_map(values)
+    headers.iter().filter_map(|(name, value)| {
+        let name = KEPT_HEADERS.into_iter().find(|kept| *kept == name.as_str())?;
+        Some((name, value.clone()))
+    })
 }
 
 fn sha256(content: &[u8]) -> String {

@@ -2,7 +2,7 @@
 //!
 //! One kind, `call.completed`, once per `call_session_id`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
 use super::recording;
@@ -75,7 +75,7 @@ fn parties(draft: &mut Draft, data: &mut Payload<'_>) {
         Some(_) if phone == caller && phone != callee => Some("inbound"),
         _ => None,
     };
-    draft.record.derive("direction", direction.map(|direction| json!(direction)));
+    draft.record.derive("direction", direction.map(Value::from));
     draft.set("remote_party.number", phone);
     draft.party(&FROM, caller);
     draft.party(&TO, callee);
@@ -86,7 +86,7 @@ fn parties(draft: &mut Draft, data: &mut Payload<'_>) {
     let agent = data.text("agent_name", &mut draft.record);
     draft.set("agent.name", agent);
     match data.text("channel", &mut draft.record) {
-        Some(channel) if channel == "voice" => draft.record.derive("channel", json!("pstn")),
+        Some(channel) if channel == "voice" => draft.record.derive("channel", Value::from("pstn")),
         Some(channel) if matches!(channel.as_str(), "web" | "sip") => draft.set("channel", Some(channel)),
         Some(other) => draft.undocumented("data.channel", other, "channel"),
         None => {}
@@ -137,9 +137,9 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>) {
         _ => (None, "unknown", "unknown"),
     };
     draft.record.derive("hangup.cause", json!(cause.map_or("unspecified", |(name, _)| name)));
-    draft.record.derive("hangup.q850", cause.map(|(_, value)| json!(value)));
-    draft.record.derive("hangup.party", json!(party));
-    draft.record.derive("hangup.actor", json!(actor));
+    draft.record.derive("hangup.q850", cause.map(|(_, value)| Value::from(value)));
+    draft.record.derive("hangup.party", Value::from(party));
+    draft.record.derive("hangup.actor", Value::from(actor));
     draft.set("hangup.raw", Some(reason));
 }
 
@@ -159,7 +159,7 @@ fn turn(transcript: Value) -> Value {
             turn.insert("message".to_owned(), Value::Object(message));
         }
     }
-    Value::Object(Map::from_iter(turn))
+    Value::Object(turn)
 }
 
 #[cfg(test)]

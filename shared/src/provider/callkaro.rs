@@ -34,7 +34,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     draft.set("agent.id", agent);
     let version = data.id("versionId", &mut draft.record);
     draft.set("agent.version_id", version);
-    draft.record.derive("channel", json!("pstn"));
+    draft.record.derive("channel", Value::from("pstn"));
     let from = data.id("from", &mut draft.record);
     draft.party(&FROM, from);
     let to = data.id("to", &mut draft.record);
@@ -82,10 +82,10 @@ fn direction(draft: &mut Draft, data: &mut Payload<'_>) -> Option<&'static str> 
     });
     let direction = by_type.or(trials.map(|trials| if trials < 0 { "inbound" } else { "outbound" }));
     draft.set("call_type", call_type);
-    draft.record.derive("direction", direction.map(|direction| json!(direction)));
+    draft.record.derive("direction", direction.map(Value::from));
     match trials.filter(|trials| *trials >= 0).and_then(|trials| trials.checked_add(1)) {
-        Some(attempt) => draft.record.derive("campaign.attempt", json!(attempt)),
-        None => draft.record.set(field("extensions", "data.try_count"), trials.map(|trials| json!(trials))),
+        Some(attempt) => draft.record.derive("campaign.attempt", Value::from(attempt)),
+        None => draft.record.set(field("extensions", "data.try_count"), trials.map(Value::from)),
     }
     direction
 }
@@ -97,11 +97,11 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
     if let Some(written) = data.text("time", &mut draft.record) {
         match timestamp::parse(&written, source.time_zone.as_ref()) {
             Some(started_at) => {
-                draft.record.derive("started_at", json!(timestamp::rfc3339(started_at)));
+                draft.record.derive("started_at", Value::from(timestamp::rfc3339(started_at)));
                 let ended_at = seconds
                     .and_then(|seconds| started_at.checked_add(SignedDuration::from_secs(seconds)).ok());
-                draft.record.derive("ended_at", ended_at.map(|time| json!(timestamp::rfc3339(time))));
-                draft.record.set(field("extensions", "data.time"), json!(written));
+                draft.record.derive("ended_at", ended_at.map(|time| Value::from(timestamp::rfc3339(time))));
+                draft.record.set(field("extensions", "data.time"), Value::from(written));
             }
             None => draft.undocumented("data.time", written, "time"),
         }
@@ -118,7 +118,7 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
         }
         _ => None,
     };
-    draft.record.derive("status", status.map(|status| json!(status)));
+    draft.record.derive("status", status.map(Value::from));
     let (party, actor) = match reason.as_deref() {
         // The participant on the telephone hung up.
         Some("CLIENT_INITIATED") => (if direction == Some("inbound") { "caller" } else { "callee" }, "human"),
@@ -130,8 +130,8 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
         _ => ("unknown", "unknown"),
     };
     if reason.is_some() {
-        draft.record.derive("hangup.party", json!(party));
-        draft.record.derive("hangup.actor", json!(actor));
+        draft.record.derive("hangup.party", Value::from(party));
+        draft.record.derive("hangup.actor", Value::from(actor));
     }
     draft.hangup(reason);
 }

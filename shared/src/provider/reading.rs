@@ -45,21 +45,21 @@ impl Draft {
     pub(super) fn party(&mut self, side: &Side, raw: Option<String>) {
         let Some(raw) = raw else { return };
         if party::is_sip(&raw) {
-            self.record.set(side.sip_uri, json!(raw));
+            self.record.set(side.sip_uri, Value::from(raw.as_str()));
         } else if let Some((number, derivation)) = party::e164(&raw) {
             match derivation {
-                Derivation::AsWritten => self.record.set(side.e164, json!(number)),
-                Derivation::Completed => self.record.derive(side.e164, json!(number)),
+                Derivation::AsWritten => self.record.set(side.e164, Value::from(number)),
+                Derivation::Completed => self.record.derive(side.e164, Value::from(number)),
             }
         }
-        self.record.set(side.raw, json!(raw));
+        self.record.set(side.raw, Value::from(raw));
     }
 
     /// A status in the provider's word; a word that nobody documented goes to `extensions`.
     pub(super) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
         let Some(raw) = raw else { return };
         match status(&raw) {
-            Some(known) => self.record.set(path, json!(known)),
+            Some(known) => self.record.set(path, Value::from(known)),
             None => self.undocumented(name, raw, "status"),
         }
     }
@@ -70,25 +70,25 @@ impl Draft {
         match hangup::cause(&raw) {
             Some(cause) => {
                 if cause.name == raw {
-                    self.record.set("hangup.cause", json!(cause.name));
+                    self.record.set("hangup.cause", Value::from(cause.name));
                 } else {
-                    self.record.derive("hangup.cause", json!(cause.name));
+                    self.record.derive("hangup.cause", Value::from(cause.name));
                 }
-                self.record.derive("hangup.q850", cause.q850.map(|value| json!(value)));
+                self.record.derive("hangup.q850", cause.q850.map(Value::from));
             }
-            None => self.record.derive("hangup.cause", json!("unspecified")),
+            None => self.record.derive("hangup.cause", Value::from("unspecified")),
         }
-        self.record.set("hangup.raw", json!(raw));
+        self.record.set("hangup.raw", Value::from(raw));
     }
 
     /// A value outside the documented ones.
     pub(super) fn undocumented(&mut self, name: &'static str, raw: String, what: &str) {
         self.record.add("warnings", format!("{name} is not a documented {what}; see extensions"));
-        self.record.set(field("extensions", name), json!(raw));
+        self.record.set(field("extensions", name), Value::from(raw));
     }
 
     pub(super) fn time(&mut self, path: &'static str, time: Option<Timestamp>) {
-        self.record.set(path, time.map(|time| json!(rfc3339(time))));
+        self.record.set(path, time.map(|time| Value::from(rfc3339(time))));
     }
 
     pub(super) fn set(&mut self, path: &'static str, value: Option<impl Into<Value>>) {
@@ -124,7 +124,7 @@ pub(super) fn short_id(payload: &mut Payload<'_>, name: &'static str, record: &m
         return Some(id);
     }
     record.add("warnings", format!("{name} is too long for an identifier; see extensions"));
-    record.set(field("extensions", name), json!(id));
+    record.set(field("extensions", name), Value::from(id));
     None
 }
 
@@ -180,12 +180,18 @@ fn status(raw: &str) -> Option<&'static str> {
 
 /// Renames the members of an object and brings times to the ledger's form; what has no new name
 /// stays under its own.
-pub(super) fn renamed(object: Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
-    let rename = |(name, value): (String, Value)| {
-        let new = names.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| (*new).to_owned());
-        let is_time = matches!(new.as_str(), "at" | "created_at");
-        let time = value.as_str().filter(|_| is_time).and_then(|text| crate::timestamp::parse(text, None));
-        (new, time.map_or(value, |time| json!(rfc3339(time))))
-    };
-    object.into_iter().map(rename).collect()
+pub(super) fn renamed(mut object: Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
+    for (old, new) in names {
+        if let Some(value) = object.remove(*old) {
+            object.insert((*new).to_owned(), value);
+        }
+    }
+    for name in ["at", "created_at"] {
+        if let Some(Value::String(text)) = object.get_mut(name)
+            && let Some(time) = crate::timestamp::parse(text, None)
+        {
+            *text = rfc3339(time);
+        }
+    }
+    object
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::json;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -50,13 +50,13 @@ pub(super) fn announce(
     let url = url.and_then(|url| usable(record, url));
     let recording_id = match (id, &url) {
         (Some(id), _) => {
-            record.set(path(&id, "recording_id"), json!(id));
+            record.set(path(&id, "recording_id"), Value::from(id.as_str()));
             id
         }
         (None, Some(url)) => {
             let without_query = url.split(['?', '#']).next().unwrap_or_default();
             let id = hex::encode(&Sha256::digest(without_query.as_bytes())[..16]);
-            record.derive(path(&id, "recording_id"), json!(id));
+            record.derive(path(&id, "recording_id"), Value::from(id.as_str()));
             id
         }
         (None, None) => return (None, None),
@@ -64,17 +64,17 @@ pub(super) fn announce(
     let Some(url) = url else { return (Some(recording_id), None) };
     let parsed = Url::parse(&url).ok();
     if let Some(host) = parsed.as_ref().and_then(Url::host_str) {
-        record.set(path(&recording_id, "source_host"), json!(host));
+        record.set(path(&recording_id, "source_host"), Value::from(host));
     }
-    let presigned = parsed.as_ref().and_then(presigned_until);
+    let presigned = parsed.as_ref().filter(|url| url.query().is_some()).and_then(presigned_until);
     let path = path(&recording_id, "source_expires_at");
     let expires_at = match (expires_at, presigned) {
         (Some(stated), presigned) if presigned.is_none_or(|presigned| stated <= presigned) => {
-            record.set(path, json!(rfc3339(stated)));
+            record.set(path, Value::from(rfc3339(stated)));
             Some(stated)
         }
         (_, presigned) => {
-            record.derive(path, presigned.map(|time| json!(rfc3339(time))));
+            record.derive(path, presigned.map(|time| Value::from(rfc3339(time))));
             presigned
         }
     };
@@ -87,13 +87,13 @@ fn usable(record: &mut Record, url: String) -> Option<String> {
         return Some(url);
     }
     record.add("warnings", "the link to the recording is too long for one; see extensions");
-    record.set(field("extensions", "recording_url"), json!(url));
+    record.set(field("extensions", "recording_url"), Value::from(url));
     None
 }
 
 /// The record's path of a recording's field.
 pub(super) fn path(recording_id: &str, name: &'static str) -> crate::record::Path {
-    field("recordings", &format!("{recording_id}.{name}"))
+    ["recordings.", recording_id, ".", name].concat().into()
 }
 
 /// When a URL signed with AWS Signature Version 4 expires: `X-Amz-Date` plus `X-Amz-Expires`.

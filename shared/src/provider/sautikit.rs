@@ -5,7 +5,7 @@
 //! a source may pin one. The secret is used as it is, prefix included. The headers
 //! `X-Sautikit-Idempotency-Key` and `X-Sautikit-Event` are not signed and are never relied on.
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::header::{exactly_one, unix_seconds};
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
@@ -119,7 +119,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let status = data.text("status", &mut draft.record);
     draft.status("status", status, "data.status");
     if draft.record.get("status").is_none() {
-        draft.record.derive("status", implied_status.map(|status| json!(status)));
+        draft.record.derive("status", implied_status.map(Value::from));
     }
     match data.text("direction", &mut draft.record) {
         Some(direction) if matches!(direction.as_str(), "inbound" | "outbound" | "internal") => {
@@ -128,7 +128,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
         Some(other) => draft.undocumented("data.direction", other, "direction"),
         None => {}
     }
-    draft.record.derive("channel", json!("pstn"));
+    draft.record.derive("channel", Value::from("pstn"));
     let from = data.text("from", &mut draft.record);
     draft.party(&FROM, from);
     let to = data.text("to", &mut draft.record);
@@ -169,8 +169,8 @@ fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
         .map(|link| RecordingLink { size_bytes: size_bytes.and_then(|size| size.try_into().ok()), ..link });
     let Some(id) = id else { return };
     let seconds = data.seconds("duration_seconds", record);
-    record.set(recording::path(&id, "duration_seconds"), seconds.map(|seconds| json!(seconds)));
-    record.set(recording::path(&id, "size_bytes"), size_bytes.map(|size| json!(size)));
+    record.set(recording::path(&id, "duration_seconds"), seconds.map(Value::from));
+    record.set(recording::path(&id, "size_bytes"), size_bytes.map(Value::from));
 }
 
 #[cfg(test)]

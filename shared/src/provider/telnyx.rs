@@ -7,7 +7,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::header::{exactly_one, unix_seconds};
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
@@ -125,7 +125,7 @@ fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
     }
     // There is no direction field; a parent means that a Dial placed this leg.
     if draft.record.get("parent_call_id").is_some() {
-        draft.record.derive("direction", json!("outbound"));
+        draft.record.derive("direction", Value::from("outbound"));
     }
     let validated = payload.boolean("ShakenStirValidated", &mut draft.record);
     draft.set("stir.validated", validated);
@@ -146,7 +146,7 @@ fn parties(draft: &mut Draft, payload: &mut Payload<'_>) {
     } else {
         None
     };
-    draft.record.derive("channel", channel.map(|channel| json!(channel)));
+    draft.record.derive("channel", channel.map(Value::from));
 }
 
 fn times(draft: &mut Draft, payload: &mut Payload<'_>) {
@@ -179,7 +179,7 @@ fn ending(draft: &mut Draft, payload: &mut Payload<'_>) {
         match code.parse::<u16>() {
             Ok(number) if (100..700).contains(&number) => draft.set("hangup.sip_code", Some(number)),
             // Sometimes it is a word; there is nothing wrong with that.
-            _ => draft.record.set(field("extensions", "SipHangupCause"), json!(code)),
+            _ => draft.record.set(field("extensions", "SipHangupCause"), Value::from(code)),
         }
     }
     let dial_status = payload.text("DialCallStatus", &mut draft.record);
@@ -214,17 +214,17 @@ fn recording(
     draft.recording = link;
     let Some(id) = id else {
         if let Some(status) = recording_status {
-            record.set(field("extensions", "RecordingStatus"), json!(status));
+            record.set(field("extensions", "RecordingStatus"), Value::from(status));
         }
         return;
     };
-    record.set(recording::path(&id, "provider_status"), recording_status.map(|status| json!(status)));
+    record.set(recording::path(&id, "provider_status"), recording_status.map(Value::from));
     let seconds = payload.seconds("RecordingDuration", record);
-    record.set(recording::path(&id, "duration_seconds"), seconds.map(|seconds| json!(seconds)));
+    record.set(recording::path(&id, "duration_seconds"), seconds.map(Value::from));
     let channels = payload.integer("RecordingChannels", record);
-    record.set(recording::path(&id, "channels"), channels.map(|channels| json!(channels)));
+    record.set(recording::path(&id, "channels"), channels.map(Value::from));
     let started_at = payload.time("RecordingStartTime", record);
-    record.set(recording::path(&id, "started_at"), started_at.map(|time| json!(rfc3339(time))));
+    record.set(recording::path(&id, "started_at"), started_at.map(|time| Value::from(rfc3339(time))));
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) fn map_entry<'a>(field: &Field, path: &'a str) -> Option<&'a str> {
 
 /// The path of an entry in a map field.
 pub fn field(map: &str, entry: &str) -> super::Path {
-    format!("{map}.{entry}").into()
+    [map, ".", entry].concat().into()
 }
 
 const fn value(path: &'static str, about: &'static str) -> Field {

@@ -1,11 +1,11 @@
 //! Folding two records of one call together.
 
 use std::cmp::Ordering;
-use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 
-use super::{Path, Record, Register, field};
+use super::registers::Register;
+use super::{Record, field};
 
 /// Everything both records know about a call.
 ///
@@ -13,32 +13,40 @@ use super::{Path, Record, Register, field};
 /// in the order of [`supersedes`] stays; sets are united, a member that one side lists twice stays
 /// twice.
 pub fn merge(one: Record, other: Record) -> Record {
-    let Record { mut registers, mut sets } = one;
-    for (path, register) in other.registers {
-        match registers.entry(path) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(register);
-            }
-            Entry::Occupied(mut known) => {
-                if supersedes(known.key(), &register, known.get()) == Ordering::Greater {
-                    known.insert(register);
-                }
-            }
-        }
+    let Record { registers, mut sets } = one;
+    let (mut one, mut others) = (
+        registers.into_ordered().into_iter().peekable(),
+        other.registers.into_ordered().into_iter().peekable(),
+    );
+    let mut registers = Vec::with_capacity(one.len().max(others.len()));
+    loop {
+        let order = match (one.peek(), others.peek()) {
+            (Some(left), Some(right)) => left.path.cmp(&right.path),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => break,
+        };
+        let (left, right) =
+            (if order.is_le() { one.next() } else { None }, if order.is_ge() { others.next() } else { None });
+        registers.extend(match (left, right) {
+            (Some(left), Some(right)) => Some(if supersedes(&right, &left).is_gt() { right } else { left }),
+            (left, right) => left.or(right),
+        });
     }
     for (name, members) in other.sets {
         let known = sets.entry(name).or_default();
         *known = unite(std::mem::take(known), members);
     }
-    Record { registers, sets }
+    Record { registers: registers.into_iter().collect(), sets }
 }
 
 /// Which of two registers stands: the first body of a key before its revisions, a terminal status
 /// before any other, then the later event, then a value that was read before one that was derived,
 /// then a fixed order of the values themselves.
-fn supersedes(path: &Path, one: &Register, other: &Register) -> Ordering {
-    let terminal =
-        |register: &Register| path == field::STATUS && register.value.as_str().is_some_and(is_terminal);
+fn supersedes(one: &Register, other: &Register) -> Ordering {
+    let terminal = |register: &Register| {
+        register.path == field::STATUS && register.value.as_str().is_some_and(is_terminal)
+    };
     (one.stamp.rank.cmp(&other.stamp.rank))
         .then_with(|| terminal(one).cmp(&terminal(other)))
         .then_with(|| one.stamp.cmp(&other.stamp))

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Record;
 use super::field::{self, FIELDS, Shape};
-use super::{Record, Register};
+use super::registers::Register;
 
 impl Record {
     /// The normalized record as nested JSON, with `derived[]` naming each value that was computed.
@@ -28,8 +29,12 @@ impl Record {
                 root[unknown] = json!("unknown");
             }
         }
-        let derived =
-            self.registers.iter().filter(|(_, register)| register.derived).map(|(path, _)| json!(path));
+        let derived = self
+            .registers
+            .ordered()
+            .into_iter()
+            .filter(|register| register.derived)
+            .map(|register| json!(register.path));
         root.insert("derived".to_owned(), derived.collect());
         root
     }
@@ -76,7 +81,10 @@ impl Record {
     }
 
     fn entries<'a>(&'a self, map: &'a field::Field) -> impl Iterator<Item = (&'a str, &'a Register)> {
-        self.registers.iter().filter_map(|(path, register)| Some((field::map_entry(map, path)?, register)))
+        self.registers
+            .ordered()
+            .into_iter()
+            .filter_map(|register| Some((field::map_entry(map, &register.path)?, register)))
     }
 }
 

@@ -10,12 +10,13 @@ use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Path, Record, Register, Stamp};
+use super::registers::Register;
+use super::{Path, Record, Stamp};
 
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut stored = serializer.serialize_struct("Record", 2)?;
-        stored.serialize_field("layers", &Layers(&self.registers))?;
+        stored.serialize_field("layers", &Layers(self.registers.ordered()))?;
         stored.serialize_field("sets", &self.sets)?;
         stored.end()
     }
@@ -24,14 +25,14 @@ impl Serialize for Record {
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        let mut registers = BTreeMap::new();
-        for layer in stored.layers {
-            for (path, value) in layer.fields {
-                let derived = layer.derived.contains(&path);
-                registers.insert(path, Register { stamp: layer.stamp, derived, value });
-            }
-        }
-        Ok(Self { registers, sets: stored.sets })
+        let registers = stored.layers.into_iter().flat_map(|layer| {
+            let StoredLayer { stamp, fields, derived } = layer;
+            fields.into_iter().map(move |(path, value)| {
+                let derived = derived.contains(&path);
+                Register { path, stamp, derived, value }
+            })
+        });
+        Ok(Self { registers: registers.collect(), sets: stored.sets })
     }
 }
 
@@ -49,12 +50,12 @@ struct StoredLayer {
     derived: Vec<Path>,
 }
 
-struct Layers<'a>(&'a BTreeMap<Path, Register>);
+struct Layers<'a>(Vec<&'a Register>);
 
 impl Serialize for Layers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut stamps: Vec<Stamp> = Vec::with_capacity(1);
-        for register in self.0.values() {
+        for register in &self.0 {
             // Nearly always there is one event, or the same one as before.
             if !stamps.contains(&register.stamp) {
                 stamps.push(register.stamp);
@@ -63,7 +64,7 @@ impl Serialize for Layers<'_> {
         stamps.sort_unstable();
         let mut layers = serializer.serialize_seq(Some(stamps.len()))?;
         for stamp in stamps {
-            layers.serialize_element(&Layer { stamp, registers: self.0 })?;
+            layers.serialize_element(&Layer { stamp, registers: &self.0 })?;
         }
         layers.end()
     }
@@ -71,12 +72,12 @@ impl Serialize for Layers<'_> {
 
 struct Layer<'a> {
     stamp: Stamp,
-    registers: &'a BTreeMap<Path, Register>,
+    registers: &'a [&'a Register],
 }
 
 impl Layer<'_> {
-    fn registers(&self) -> impl Iterator<Item = (&Path, &Register)> {
-        self.registers.iter().filter(|(_, register)| register.stamp == self.stamp)
+    fn registers(&self) -> impl Iterator<Item = &Register> {
+        self.registers.iter().copied().filter(|register| register.stamp == self.stamp)
     }
 }
 
@@ -95,8 +96,8 @@ struct Fields<'a>(&'a Layer<'a>);
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_map(None)?;
-        for (path, register) in self.0.registers() {
-            fields.serialize_entry(path, &register.value)?;
+        for register in self.0.registers() {
+            fields.serialize_entry(&register.path, &register.value)?;
         }
         fields.end()
     }
@@ -106,7 +107,8 @@ struct Derived<'a>(&'a Layer<'a>);
 
 impl Serialize for Derived<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer
-            .collect_seq(self.0.registers().filter(|(_, register)| register.derived).map(|(path, _)| path))
+        serializer.collect_seq(
+            self.0.registers().filter(|register| register.derived).map(|register| &register.path),
+        )
     }
 }

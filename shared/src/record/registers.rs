@@ -1,0 +1,70 @@
+//! The registers of a record: few, written once, mostly by one event.
+//!
+//! A list in no order beats a tree here: a delivery's record has some thirty fields, is built once and
+//! is often neither merged nor looked up. Where the order shows, [`Registers::ordered`] makes it.
+
+use serde_json::Value;
+
+use super::{Path, Stamp};
+
+/// A value and the event that set it.
+#[derive(Clone, Debug)]
+pub(crate) struct Register {
+    pub(crate) path: Path,
+    pub(crate) stamp: Stamp,
+    /// Computed by us instead of read from the payload.
+    pub(crate) derived: bool,
+    pub(crate) value: Value,
+}
+
+/// At most one register per path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registers(Vec<Register>);
+
+impl Registers {
+    pub(crate) fn get(&self, path: &str) -> Option<&Register> {
+        self.0.iter().find(|register| register.path == path)
+    }
+
+    pub(crate) fn put(&mut self, register: Register) {
+        if self.0.capacity() == 0 {
+            self.0.reserve(40);
+        }
+        match self.0.iter_mut().find(|known| known.path == register.path) {
+            Some(known) => *known = register,
+            None => self.0.push(register),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Register> {
+        self.0.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Register> {
+        self.0.iter_mut()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// By path.
+    pub(crate) fn ordered(&self) -> Vec<&Register> {
+        let mut ordered: Vec<_> = self.0.iter().collect();
+        ordered.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        ordered
+    }
+
+    /// By path.
+    pub(crate) fn into_ordered(mut self) -> Vec<Register> {
+        self.0.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.0
+    }
+}
+
+/// The paths must differ from each other.
+impl FromIterator<Register> for Registers {
+    fn from_iter<I: IntoIterator<Item = Register>>(registers: I) -> Self {
+        Self(registers.into_iter().collect())
+    }
+}
