@@ -61,7 +61,7 @@ struct Serve {
     #[arg(long)]
     in_memory: bool,
     /// The sources with their keys, as the functions get them.
-    #[arg(long, default_value_os_t = sample::folder().join("sources.json"))]
+    #[arg(long, default_value = "events/sources.json")]
     sources: PathBuf,
     /// How often due recordings are looked for.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
@@ -144,7 +144,7 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         s3_port: options.s3_port,
         storage,
         sources: local::stack::read_sources(&options.sources)?,
-        schedule: Duration::from_secs(options.schedule_seconds),
+        schedule: Some(Duration::from_secs(options.schedule_seconds)),
         policy: match options.fetch_policy {
             FetchPolicy::Local => Policy::local(),
             FetchPolicy::Production => Policy::production(recordings::guard::DEFAULT_MAX_BYTES),

@@ -1,7 +1,7 @@
 //! The whole bundle in one process: both stores, the six functions, what invokes them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,8 +68,8 @@ pub struct Options {
     pub storage: Storage,
     /// The sources, as the functions get them in `SOURCES`.
     pub sources: String,
-    /// How often `recordings` is invoked by schedule.
-    pub schedule: Duration,
+    /// How often `recordings` is invoked by schedule, beside by the stream; `None` for neither.
+    pub schedule: Option<Duration>,
     /// From where recordings may be fetched.
     pub policy: Policy,
 }
@@ -112,19 +112,22 @@ impl Options {
             dynamodb_port: 0,
             s3_port: 0,
             storage: Storage::Memory,
-            sources: read_sources(&crate::sample::folder().join("sources.json"))?,
-            schedule: Duration::from_secs(1),
+            sources: read_sources(Path::new("events/sources.json"))?,
+            schedule: Some(Duration::from_secs(1)),
             policy: Policy::local(),
         })
     }
 }
 
-/// Reads a file of sources.
+/// Reads a file of sources, from here or from the repository's root.
 ///
 /// # Errors
 /// It can't be read; the message names it.
-pub fn read_sources(path: &PathBuf) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("the sources in {} can't be read", path.display()))
+pub fn read_sources(path: &Path) -> anyhow::Result<String> {
+    let in_repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path);
+    std::fs::read_to_string(path).or_else(|_| std::fs::read_to_string(in_repository)).with_context(|| {
+        format!("the sources in {} can't be read; --sources names another file", path.display())
+    })
 }
 
 impl Stack {
@@ -178,25 +181,9 @@ impl Stack {
         };
 
         let mut tasks = JoinSet::new();
-        let copier = recordings.clone();
-        let following = stream::follow(
-            dynamodb_server.database.clone(),
-            TABLE,
-            // What came while nobody was here is found by the schedule.
-            Reading { from: Position::Latest, poll: Duration::from_millis(50), batch_size: 10 },
-            move |event| invoke(copier.clone(), event),
-            stopped(&stopping),
-        )?;
-        tasks.spawn(async move {
-            if let Err(error) = following.await {
-                tracing::error!("the table's stream can't be followed: {error:#}");
-            }
-        });
-        let copier = recordings.clone();
-        let (interval, until) = (options.schedule, stopped(&stopping));
-        tasks.spawn(async move {
-            tokio::select! { () = until => {}, () = sweep(copier, interval) => {} }
-        });
+        if let Some(interval) = options.schedule {
+            invoke_recordings(&mut tasks, &recordings, &dynamodb_server, interval, &stopping)?;
+        }
         let address = listener.local_addr()?;
         let router = router(Arc::new(functions));
         let until = stopped(&stopping);
@@ -254,6 +241,31 @@ async fn stopped_signal(mut stopping: watch::Receiver<bool>) {
 
 fn stopped(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
     stopped_signal(stopping.clone())
+}
+
+/// Does what the template's event sources do: follows the stream, and keeps the schedule.
+fn invoke_recordings(
+    tasks: &mut JoinSet<()>,
+    recordings: &Arc<Recordings>,
+    dynamodb: &dynamodb::DynamoDb,
+    interval: Duration,
+    stopping: &watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let copier = recordings.clone();
+    // What came while nobody was here is found by the schedule.
+    let reading = Reading { from: Position::Latest, poll: Duration::from_millis(50), batch_size: 10 };
+    let handler = move |event| invoke(copier.clone(), event);
+    let following = stream::follow(dynamodb.database.clone(), TABLE, reading, handler, stopped(stopping))?;
+    tasks.spawn(async move {
+        if let Err(error) = following.await {
+            tracing::error!("the table's stream can't be followed: {error:#}");
+        }
+    });
+    let (copier, until) = (recordings.clone(), stopped(stopping));
+    tasks.spawn(async move {
+        tokio::select! { () = until => {}, () = sweep(copier, interval) => {} }
+    });
+    Ok(())
 }
 
 async fn invoke(recordings: Arc<Recordings>, event: Value) -> anyhow::Result<()> {

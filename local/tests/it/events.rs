@@ -1,13 +1,19 @@
 //! The committed event files, through the types and handlers that Lambda runs.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use jiff::Timestamp;
+use local::origin;
 use local::sample::{self, Sample};
+use local::stack::{self, Options};
+use query::Query;
 use serde_json::Value;
 use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::provider::Provider;
 use shared::source::Sources;
 use shared::webhook::Webhook;
+use tokio::time::Instant;
 
 use crate::bed::Bed;
 
@@ -33,6 +39,46 @@ async fn every_committed_event_is_genuine_at_the_time_it_was_signed() -> anyhow:
         );
     }
     assert!(names.len() >= 13, "events are missing: {names:?}");
+    Ok(())
+}
+
+fn committed(name: &str) -> anyhow::Result<Value> {
+    let path = sample::folder().join(format!("{name}.json"));
+    Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+}
+
+#[tokio::test]
+async fn the_events_of_the_copier_find_their_job() -> anyhow::Result<()> {
+    for name in ["recordings-stream", "recordings-schedule"] {
+        let bed = Bed::with(Options { schedule: None, ..Options::in_memory()? }).await?;
+        let media = origin::serve().await?;
+        let mut ready = Sample::load("sautikit-call-recording-ready")?;
+        ready.set("data.download_url", &format!("http://{media}/a.wav"))?;
+        ready.set("data.size_bytes", "null")?;
+        bed.deliver(ready.provider, ready.body).await?;
+        let summary =
+            bed.stack.recordings.handle(committed(name)?, Instant::now() + Duration::from_secs(30)).await?;
+        assert_eq!(summary.stored, 1, "{name}: {summary:?}");
+        let call = bed.call(Provider::Sautikit, "01900000-0000-7000-8000-000000000003").await?;
+        assert_eq!(call["recordings"][0]["state"], "stored", "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_events_of_the_read_api_are_answered() -> anyhow::Result<()> {
+    let bed = Bed::start().await?;
+    bed.sample("sautikit-call-completed").await?;
+    let tokens = Sources::from_json(&Options::in_memory()?.sources)?.query_tokens();
+    let query = Query::new(bed.stack.ledger.clone(), bed.stack.aws.s3(), stack::BUCKET.to_owned(), tokens);
+    for name in ["query-calls", "query-call"] {
+        let event: ApiGatewayV2httpRequest = serde_json::from_value(committed(name)?)?;
+        let answer = lambda::answer(|request| query.respond(request, Timestamp::now()), event).await;
+        let body =
+            answer.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()).unwrap_or_default();
+        assert_eq!(answer.status_code, 200, "{name}: {body}");
+        assert!(body.contains(r#""call_id":"01900000-0000-7000-8000-000000000003""#), "{name}: {body}");
+    }
     Ok(())
 }
 
