@@ -16,6 +16,7 @@ use local::gateway;
 use local::sample::{self, Sample};
 use local::stack::{self, Options, TABLE};
 use serde_json::{Value, json};
+use shared::ledger::key::{self, Key};
 use shared::ledger::{Claims, Ledger};
 use shared::provider::Provider;
 use shared::source::Sources;
@@ -38,6 +39,8 @@ enum Fault {
     /// The connection drops before the store sees anything.
     DropBeforeCommit,
     Slow,
+    /// Somebody else's change is made before the store sees the request.
+    Meanwhile,
 }
 
 const FAULTS: [Fault; 7] = [
@@ -55,11 +58,18 @@ struct Proxy {
     http: reqwest::Client,
     /// The faults to come, last first; without any, all is well.
     script: Mutex<Vec<Fault>>,
+    /// What happens in [`Fault::Meanwhile`].
+    meanwhile: Mutex<Option<futures_util::future::BoxFuture<'static, ()>>>,
 }
 
 impl Proxy {
     async fn start(store: SocketAddr) -> anyhow::Result<(Arc<Self>, SocketAddr)> {
-        let proxy = Arc::new(Self { store, http: local::client::http()?, script: Mutex::new(Vec::new()) });
+        let proxy = Arc::new(Self {
+            store,
+            http: local::client::http()?,
+            script: Mutex::new(Vec::new()),
+            meanwhile: Mutex::default(),
+        });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new().fallback(through).with_state(proxy.clone());
@@ -125,6 +135,11 @@ async fn through(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Byte
             hang_up()
         }
         Fault::DropBeforeCommit => hang_up(),
+        Fault::Meanwhile => {
+            let change = proxy.meanwhile.lock().expect("the lock").take();
+            change.expect("something happens meanwhile").await;
+            proxy.forward(headers, body).await
+        }
         Fault::Slow => {
             tokio::time::sleep(Duration::from_secs(2)).await;
             proxy.forward(headers, body).await
@@ -154,7 +169,10 @@ struct Faulty {
 
 impl Faulty {
     async fn start() -> anyhow::Result<Self> {
-        let bed = Bed::start().await?;
+        Self::before(Bed::start().await?).await
+    }
+
+    async fn before(bed: Bed) -> anyhow::Result<Self> {
         let (proxy, address) = Proxy::start(bed.stack.dynamodb).await?;
         let aws = stack::aws(address, bed.stack.s3);
         let claims = Claims::new(aws.s3(), stack::BUCKET.to_owned());
@@ -285,5 +303,35 @@ async fn no_storm_of_faults_loses_or_doubles_an_effect() -> anyhow::Result<()> {
     for kind in ["CALL", "DELIVERY", "RECORDING"] {
         assert_eq!(count(&faulty.bed, kind).await?, count(&calm, kind).await?);
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_link_that_comes_while_a_copier_takes_the_job_leaves_the_lease_alone() -> anyhow::Result<()> {
+    let bed = Bed::with(Options { schedule: None, ..Options::in_memory()? }).await?;
+    let faulty = Faulty::before(bed).await?;
+    let ready = |event_id: &str, url: &str, expires_at: &str| {
+        json!({ "kind": "call.recording.ready", "event_id": event_id, "data":
+            { "call_id": "c", "recording_id": "r", "download_url": url, "expires_at": expires_at } })
+        .to_string()
+    };
+    let first = ready("1", "https://media.invalid/1", "2096-06-27T11:00:00Z");
+    faulty.deliver(Provider::Sautikit, &first).await?;
+
+    let job = Key { sk: key::recording_sk("r"), ..key::call("sautikit", "default", "c") };
+    let ledger = faulty.bed.stack.ledger.clone();
+    let leasing = async move {
+        let leased = ledger.lease(&job, Timestamp::now(), 60).await;
+        assert!(matches!(leased, Ok(Some(_))), "{leased:?}");
+    };
+    *faulty.proxy.meanwhile.lock().expect("the lock") = Some(Box::pin(leasing));
+    // The first transaction learns that call and job are there; the second one is too late.
+    faulty.proxy.plan([Fault::None, Fault::Meanwhile]);
+    let second = ready("2", "https://media.invalid/2", "2096-06-27T12:00:00Z");
+    let (status, answer) = faulty.deliver(Provider::Sautikit, &second).await?;
+    assert_eq!((status, &answer["status"]), (200, &json!("accepted")));
+    let jobs = faulty.bed.items_of("RECORDING").await?;
+    assert_eq!((text(&jobs[0], "state"), text(&jobs[0], "url")), ("copying", "https://media.invalid/2"));
+    assert!(jobs[0].contains_key("lease"), "the copier's lease is gone");
     Ok(())
 }

@@ -458,3 +458,31 @@ async fn deep_values_stay_readable_through_later_events() -> anyhow::Result<()> 
     assert_eq!(call["revision"], 7);
     Ok(())
 }
+
+#[tokio::test]
+async fn another_event_about_a_copied_recording_leaves_the_copy_alone() -> anyhow::Result<()> {
+    let bed = Bed::start().await?;
+    let media = local::origin::serve().await?;
+    let ready = |event_id: &str, expires_at: &str| {
+        json!({ "kind": "call.recording.ready", "event_id": event_id, "data": { "call_id": "c", "recording_id": "r",
+            "download_url": format!("http://{media}/a.wav"), "expires_at": expires_at } }).to_string()
+    };
+    signed(&bed, ready("1", "2096-06-27T11:00:00Z")).await?;
+    let stored = async || {
+        for _ in 0..100 {
+            let call = bed.call(Provider::Sautikit, "c").await?;
+            if call["recordings"][0]["state"] == "stored" {
+                return Ok(call["recordings"][0].clone());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("the recording was not copied");
+    };
+    let before = stored().await?;
+    assert_eq!(said(&signed(&bed, ready("2", "2096-06-27T10:00:00Z")).await?), (200, "accepted"));
+    assert_eq!(said(&signed(&bed, ready("3", "2096-06-27T12:00:00Z")).await?), (200, "accepted"));
+    let job = bed.items_of("RECORDING").await?;
+    assert_eq!((text(&job[0], "state"), job[0]["attempts"].as_n()), ("stored", Ok(&"1".to_owned())));
+    assert_eq!(stored().await?["copied_at"], before["copied_at"]);
+    Ok(())
+}
