@@ -37,9 +37,7 @@ pub async fn run() -> anyhow::Result<()> {
     let mut samples = Vec::new();
     for name in sample::names()? {
         let mut sample = Sample::load(&name)?;
-        if let Some(path) = sample.recording_path() {
-            sample.set(path, &format!("http://{media}/{name}.wav?X-Amz-Signature=local"))?;
-        }
+        sample.link(&format!("http://{media}/{name}.wav?X-Amz-Signature=local"))?;
         samples.push(sample);
     }
     let deliveries = 2 * samples.len();

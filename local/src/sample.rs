@@ -105,6 +105,20 @@ impl Sample {
         Ok(())
     }
 
+    /// Links another recording, if this kind of event links one.
+    ///
+    /// # Errors
+    /// As for [`Sample::set`].
+    pub fn link(&mut self, url: &str) -> anyhow::Result<()> {
+        if let Some(path) = self.recording_path() {
+            self.set(path, url)?;
+            if self.body.contains("size_bytes") {
+                self.set("data.size_bytes", "null")?;
+            }
+        }
+        Ok(())
+    }
+
     /// Where the body has the link to its recording, if this kind has one.
     pub fn recording_path(&self) -> Option<&'static str> {
         let path = match self.provider {

@@ -163,6 +163,11 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// Whether a field is there and not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.peek(name).is_some()
+    }
+
     fn peek(&self, name: &str) -> Option<&Raw<'a>> {
         let (_, raw) = self.fields.iter().rfind(|(known, raw)| known == name && raw.is_some())?;
         raw.as_ref().filter(|raw| !raw.is_null())
@@ -233,9 +238,7 @@ impl<'a> Raw<'a> {
     fn value(&self) -> Option<Value> {
         match self {
             Self::Text(_) => None,
-            Self::Json(json) => {
-                serde_json::from_str(json.get()).ok().filter(|value| is_shallow(value, MAX_DEPTH))
-            }
+            Self::Json(json) => shallow_json(json.get()).filter(|value| !is_cut(value, json.get())),
         }
     }
 
@@ -251,6 +254,17 @@ impl<'a> Raw<'a> {
 /// How deep a value may be nested. What is read must be readable again inside a stored record, and
 /// readers give up at 128 levels.
 const MAX_DEPTH: usize = 64;
+
+/// JSON as a value, unless it is none or is nested too deep to be read back inside a stored record.
+pub(crate) fn shallow_json(json: &str) -> Option<Value> {
+    serde_json::from_str(json).ok().filter(|value| is_shallow(value, MAX_DEPTH))
+}
+
+/// Whether a number lost digits on the way into a value.
+fn is_cut(value: &Value, written: &str) -> bool {
+    let is_whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    matches!(value, Value::Number(number) if is_whole(written) && number.to_string() != written)
+}
 
 fn is_shallow(value: &Value, depth: usize) -> bool {
     match value {

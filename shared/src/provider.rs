@@ -4,6 +4,8 @@
 //! trait: the set is closed, and the compiler lists every arm to fill when one is added. No I/O, no
 //! clock and no environment here: values are passed in.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -43,7 +45,7 @@ pub enum Provider {
 }
 
 /// A request to a webhook URL, not to be believed yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Delivery<'a> {
     /// The request's headers.
     pub headers: &'a HeaderMap,
@@ -56,7 +58,7 @@ pub struct Delivery<'a> {
 }
 
 /// A body that came from its provider. [`Provider::verify`] is the only way to get one.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Verified {
     body: Bytes,
     proof: Proof,
@@ -234,6 +236,18 @@ impl Verified {
     /// How it proved itself.
     pub fn proof(&self) -> Proof {
         self.proof
+    }
+}
+
+impl fmt::Debug for Delivery<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Delivery").field("received_at", &self.received_at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Verified").field("proof", &self.proof).finish_non_exhaustive()
     }
 }
 

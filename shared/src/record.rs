@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use registers::{Register, Registers};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub use field::{FIELDS, Field, field};
 pub use merge::merge;
 
 /// What one or more events say about one call.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Record {
     registers: Registers,
     sets: BTreeMap<Cow<'static, str>, Vec<Value>>,
@@ -47,6 +48,13 @@ pub struct Stamp {
     pub occurred_at: Option<i64>,
 }
 
+impl fmt::Debug for Record {
+    /// The fields that are known, and none of the values: they are numbers, names, what was said.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.registers.iter().map(|register| &register.path)).finish()
+    }
+}
+
 impl Record {
     /// Sets a field that the payload states.
     pub fn set(&mut self, path: impl Into<Path>, value: impl Into<Option<Value>>) {
@@ -67,8 +75,19 @@ impl Record {
         members.insert(position, member);
     }
 
-    /// Stamps every field with the event it came from.
+    /// Adds a list's members to one of the sets.
+    pub fn add_all(&mut self, set: &'static str, new: impl IntoIterator<Item = Value>) {
+        let mut new = new.into_iter().peekable();
+        if new.peek().is_some() {
+            let members = self.sets.entry(Cow::Borrowed(set)).or_default();
+            members.extend(new);
+            members.sort_by(merge::compare);
+        }
+    }
+
+    /// Completes the record of one event: stamps every field with it.
     pub fn stamp(&mut self, stamp: Stamp) {
+        self.registers.settle();
         for register in self.registers.iter_mut() {
             register.stamp = stamp;
         }
@@ -100,8 +119,14 @@ impl Record {
         self.registers.iter().filter_map(|register| register.stamp.occurred_at).min()
     }
 
+    /// Whether the record takes at most so many bytes when it is stored.
+    pub fn fits(&self, limit: usize) -> bool {
+        self.stored_at_most() <= limit
+            || serde_json::to_string(self).is_ok_and(|stored| stored.len() <= limit)
+    }
+
     /// About how many bytes the record takes when it is stored, never fewer.
-    pub fn stored_bytes(&self) -> usize {
+    fn stored_at_most(&self) -> usize {
         let registers =
             self.registers.iter().map(|register| 2 * register.path.len() + 10 + json_bytes(&register.value));
         let members = self.sets.values().flatten().map(|member| 1 + json_bytes(member));
@@ -113,13 +138,21 @@ impl Record {
     /// it returns takes its place.
     pub fn replace_larger_than(&mut self, limit: usize, mut claim: impl FnMut(String) -> Value) {
         for register in self.registers.iter_mut() {
-            if json_bytes(&register.value) > limit {
-                register.value = claim(register.value.to_string());
+            if json_bytes(&register.value) <= limit {
+                continue;
+            }
+            let json = register.value.to_string();
+            if json.len() > limit {
+                register.value = claim(json);
             }
         }
         for members in self.sets.values_mut() {
-            if members.iter().map(json_bytes).sum::<usize>() > limit {
-                *members = vec![claim(Value::Array(std::mem::take(members)).to_string())];
+            if members.iter().map(json_bytes).sum::<usize>() <= limit {
+                continue;
+            }
+            let json = Value::Array(members.clone()).to_string();
+            if json.len() > limit {
+                *members = vec![claim(json)];
             }
         }
     }

@@ -193,6 +193,17 @@ impl Source {
                 "recording_authorization needs recording_hosts: it is sent to no other host".to_owned(),
             );
         }
+        if configured.account.is_some() && reader == Provider::Callkaro.name() {
+            problems.push("account can't be pinned: this provider's webhooks name none".to_owned());
+        }
+        if let Some(authorization) = &configured.recording_authorization {
+            if http::HeaderValue::from_str(&authorization.0).is_err() {
+                problems.push("recording_authorization is not a header's value".to_owned());
+            }
+            if configured.recording_hosts.iter().all(|host| host.starts_with('.')) {
+                problems.push("recording_authorization needs a whole host in recording_hosts".to_owned());
+            }
+        }
         if !problems.is_empty() {
             return Err(problems);
         }

@@ -31,7 +31,8 @@ pub(crate) async fn answer(ledger: &Ledger, claims: &Claims, call: CallName<'_>)
         let message = format!("{} of {all} deliveries have no room in this answer", all - deliveries.len());
         call.record.add("warnings", message);
     }
-    claims::resolve(claims, &mut call.record, room).await;
+    let (provider, source) = (call.provider.clone(), call.source.clone());
+    claims::resolve(claims, &provider, &source, &mut call.record, room).await;
     let mut answer = call.render();
     let of_record = answer.remove("recordings");
     answer.insert("recordings".to_owned(), joined(of_record, jobs));

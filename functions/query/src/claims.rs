@@ -10,7 +10,13 @@ use crate::answer::{take, weight};
 
 /// Puts the values that claims stand for in their place, the smaller ones first, as long as there is
 /// room. A claim whose value has no room or can't be had stays: it says where the value is.
-pub(crate) async fn resolve(claims: &Claims, record: &mut Record, mut room: usize) {
+pub(crate) async fn resolve(
+    claims: &Claims,
+    provider: &str,
+    source: &str,
+    record: &mut Record,
+    mut room: usize,
+) {
     let mut found: Vec<(u64, &Value)> =
         record.values().filter_map(|value| Some((size_bytes(value)?, value))).collect();
     found.sort_by_key(|(size_bytes, _)| *size_bytes);
@@ -20,7 +26,7 @@ pub(crate) async fn resolve(claims: &Claims, record: &mut Record, mut room: usiz
     found.retain(|(size_bytes, _)| take(&mut left, usize::try_from(*size_bytes).unwrap_or(usize::MAX)));
     let mut fetches = Vec::with_capacity(found.len());
     for (_, claim) in &found {
-        fetches.push(claims.fetch(claim));
+        fetches.push(claims.fetch(provider, source, claim));
     }
     let fetched = join_all(fetches).await;
     let mut known: Vec<(Value, Value)> = Vec::new();

@@ -117,3 +117,8 @@ fn a_sample_can_be_changed_before_it_is_signed() -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_finds_nothing_wrong() -> anyhow::Result<()> {
+    local::demo::run().await
+}

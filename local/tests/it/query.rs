@@ -446,7 +446,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
     let reply = bundle.call(sautikit, "default", "c1").await;
     assert!(!reply.body.contains("canary") && !reply.body.contains("storage.example.com/"));
     assert_eq!(reply.headers["cache-control"], "no-store");
-    insta::assert_json_snapshot!(ok(&reply)?, @r##"
+    insta::assert_json_snapshot!(ok(&reply)?, @r#"
     {
       "account_id": "w1",
       "agent": {
@@ -527,6 +527,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
       ],
       "derived": [
         "channel",
+        "duration_basis",
         "hangup.q850"
       ],
       "dial": {
@@ -645,7 +646,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
       "user_id": null,
       "warnings": []
     }
-    "##);
+    "#);
     Ok(())
 }
 

@@ -59,10 +59,11 @@ impl Claims {
 
     /// Fetches what a claim stands for; `None` if it is no claim or the object is not there.
     ///
-    /// A payload may hold what looks like a claim, so nothing but values is ever fetched for one.
-    pub async fn fetch(&self, value: &Value) -> Option<Value> {
+    /// A payload may hold what looks like a claim, so nothing but its own source's values is ever
+    /// fetched for one.
+    pub async fn fetch(&self, provider: &str, source: &str, value: &Value) -> Option<Value> {
         let key = value.get(CLAIM)?.get("s3_key")?.as_str()?;
-        if !key.starts_with(VALUES_PREFIX) {
+        if !key.starts_with(&value_prefix(provider, source)) {
             return None;
         }
         let object = self.client.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
@@ -77,8 +78,12 @@ pub(super) fn evidence_key(sha256: &str) -> String {
 }
 
 /// The object key of a record's large value.
-pub(super) fn value_key(sha256: &str) -> String {
-    format!("{VALUES_PREFIX}{sha256}.json")
+pub(super) fn value_key(provider: &str, source: &str, sha256: &str) -> String {
+    format!("{}{sha256}.json", value_prefix(provider, source))
+}
+
+fn value_prefix(provider: &str, source: &str) -> String {
+    format!("{VALUES_PREFIX}{provider}/{source}/")
 }
 
 /// What stands in the record for a value in the bucket.

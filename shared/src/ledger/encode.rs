@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::timestamp::{self, Timestamp, rfc3339};
 
 /// A write as the table takes it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Encoded {
     /// Puts an item that must not be there yet.
     Create(Item),
@@ -140,7 +140,7 @@ fn delivery(entry: &Entry, state: State, place: Place, retention_days: u64) -> I
     if place == Place::Beside {
         // Quarantined bodies have a mark of their own: the same body may be applied later.
         let mark = if matches!(state, State::Quarantined(_)) { "quarantined-" } else { "" };
-        sk = format!("{sk}~{mark}{}", &entry.body_sha256[..16]);
+        sk = format!("{sk}~{mark}{}", &entry.body_sha256[..32]);
     }
     let retention = i64::try_from(retention_days * 86_400).unwrap_or(i64::MAX / 2);
 
@@ -229,7 +229,9 @@ fn recording(entry: &Entry, link: &RecordingLink) -> Item {
 fn relinked(entry: &Entry, link: &RecordingLink, seen: &SeenRecording) -> Item {
     let now = rfc3339(entry.received_at);
     let mut item = seen.item.clone();
-    for ended in ["reason", "ended_at", "last_error", "next_attempt_at"] {
+    for ended in
+        ["reason", "ended_at", "last_error", "next_attempt_at", "source_expires_at", "announced_size_bytes"]
+    {
         item.remove(ended);
     }
     let pk = get_text(&item, item::PK).unwrap_or_default().to_owned();
@@ -237,6 +239,9 @@ fn relinked(entry: &Entry, link: &RecordingLink, seen: &SeenRecording) -> Item {
     put("url", text(&link.url));
     if let Some(expires_at) = link.expires_at {
         put("source_expires_at", text(rfc3339(expires_at)));
+    }
+    if let Some(size_bytes) = link.size_bytes {
+        put("announced_size_bytes", number(size_bytes));
     }
     put("version", number(seen.version + 1));
     put("attempts", number(0));

@@ -1,5 +1,7 @@
 //! One delivery on its way into the ledger.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
@@ -25,7 +27,7 @@ const KEPT_HEADERS: [&str; 7] = [
 ];
 
 /// A verified delivery with all that the ledger keeps of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Entry {
     /// Who sent it.
     pub provider: Provider,
@@ -76,12 +78,24 @@ pub enum Content {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum KeptBody {
     Plain(Bytes),
     Zstd(Vec<u8>),
     /// In the bucket, compressed, under this key.
     Claimed(String),
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { provider, source, body_sha256, .. } = self;
+        let mut entry = formatter.debug_struct("Entry");
+        entry
+            .field("provider", provider)
+            .field("source", source)
+            .field("body_sha256", body_sha256)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Entry {
@@ -101,7 +115,7 @@ impl Entry {
         if let Content::Event(event) = &mut content {
             event.record.replace_larger_than(MAX_INLINE_BYTES, |value| {
                 let sha256 = sha256(value.as_bytes());
-                let key = claim::value_key(&sha256);
+                let key = claim::value_key(provider.name(), source, &sha256);
                 let claim = claim::claim(&key, &sha256, value.len());
                 objects.push((key, Bytes::from(value)));
                 claim

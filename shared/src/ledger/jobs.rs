@@ -90,14 +90,13 @@ impl Ledger {
                       #work_shard = :shard, #leased_at = :now \
                       REMOVE #next_attempt_at, #reason, #ended_at ADD #attempts :one, #version :one";
         // A pending job is due at once, whatever the clock was that wrote when.
-        let condition = "#type = :recording AND (#state = :pending \
+        let condition = "#state = :pending \
                          OR (#state = :retry AND #work_due <= :now) \
-                         OR (#state = :copying AND #lease_until <= :now))";
+                         OR (#state = :copying AND #lease_until <= :now)";
         let values = vec![
             (":copying", text("copying")),
             (":pending", text("pending")),
             (":retry", text("retry")),
-            (":recording", text(item::RECORDING)),
             (":lease", text(&lease)),
             (":until", text(rfc3339(later(now, lease_seconds)))),
             (":shard", text(key::work_shard(WORK, &key.pk))),
@@ -222,14 +221,12 @@ impl Ledger {
             Key { pk: key::call(provider.name(), source, call_id).pk, sk: key::recording_sk(recording_id) };
         let update = "SET #state = :pending, #work_shard = :shard, #work_due = :now, #due_since = :now, \
                       #attempts = :none REMOVE #reason, #ended_at ADD #version :one";
-        let condition = "#type = :recording AND #state IN (:expired, :rejected, :failed) \
-                         AND attribute_exists(#url)";
+        let condition = "#state IN (:expired, :rejected, :failed) AND attribute_exists(#url)";
         let values = vec![
             (":pending", text("pending")),
             (":expired", text("expired")),
             (":rejected", text("rejected")),
             (":failed", text("failed")),
-            (":recording", text(item::RECORDING)),
             (":shard", text(key::work_shard(WORK, &key.pk))),
             (":now", text(rfc3339(now))),
             (":none", number(0)),

@@ -4,6 +4,7 @@
 //! with the items that are, and the next plan knows them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::entry::{Content, Entry};
 use super::item::Item;
@@ -50,7 +51,7 @@ pub struct SeenCall {
 }
 
 /// A RECORDING item that was seen.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SeenRecording {
     pub(super) state: String,
     pub(super) url: Option<String>,
@@ -58,6 +59,17 @@ pub struct SeenRecording {
     pub(super) version: u64,
     /// The rest of it, which stays as it is.
     pub(super) item: Item,
+}
+
+impl fmt::Debug for SeenRecording {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, version, .. } = self;
+        formatter
+            .debug_struct("SeenRecording")
+            .field("state", state)
+            .field("version", version)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What to do next.
@@ -157,7 +169,7 @@ fn apply<'a>(event: &'a CallEvent, seen: &'a Seen) -> Plan<'a> {
             Cow::Owned(merge(known.clone(), new))
         }
     };
-    if record.stored_bytes() > MAX_RECORD_BYTES {
+    if !record.fits(MAX_RECORD_BYTES) {
         return quarantine(seen, "record_too_large", recording);
     }
     let place = if revises { Place::Beside } else { Place::Key };
@@ -183,15 +195,21 @@ fn quarantine<'a>(seen: &Seen, reason: &'static str, recording: Option<Write<'a>
     Plan::Transact { writes, outcome: Outcome::Quarantined }
 }
 
-/// Whether a link is worth writing: the recording is new, or not copied and this link lasts longer.
+/// Whether a link is worth writing: the recording is new; or it is not copied and this link lasts
+/// longer; or copying ended without success and this is another link.
 ///
-/// Which of two links stays does not depend on which came first.
+/// While nothing has ended, which of two links stays does not depend on which came first.
 fn is_news(link: &RecordingLink, known: Option<&SeenRecording>) -> bool {
     let Some(known) = known else { return true };
     let expires_at = link.expires_at.map(rfc3339);
     let lasts_longer = (expires_at.as_deref(), Some(link.url.as_str()))
         > (known.source_expires_at.as_deref(), known.url.as_deref());
-    known.state != "stored" && lasts_longer
+    let is_another = known.url.as_deref() != Some(&link.url);
+    match known.state.as_str() {
+        "stored" => false,
+        "expired" | "rejected" | "failed" => is_another || lasts_longer,
+        _ => lasts_longer,
+    }
 }
 
 #[cfg(test)]

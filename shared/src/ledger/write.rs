@@ -7,12 +7,16 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
 };
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::encode::{Encoded, encode};
 use super::item::{self, number};
 use super::plan::{Outcome, Plan, Seen, Write, plan};
 use super::{Entry, Ledger, Unavailable, unavailable};
+
+/// How many objects are put at a time.
+const CLAIMS_AT_ONCE: usize = 32;
 
 /// The pause before the second try; doubled for each one after it, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -29,9 +33,12 @@ impl Ledger {
     /// # Errors
     /// The stores could not do it before the deadline. The sender must try again.
     pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, Unavailable> {
-        for (key, content) in &entry.objects {
-            let put = self.claims.put(key, content.clone());
-            tokio::time::timeout_at(deadline, put).await.map_err(|_| late())??;
+        for some in entry.objects.chunks(CLAIMS_AT_ONCE) {
+            let mut puts = Vec::with_capacity(some.len());
+            for (key, content) in some {
+                puts.push(self.claims.put(key, content.clone()));
+            }
+            tokio::time::timeout_at(deadline, try_join_all(puts)).await.map_err(|_| late())??;
         }
         let mut seen = Seen::default();
         let mut pause = FIRST_PAUSE;

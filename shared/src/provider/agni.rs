@@ -53,9 +53,8 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let next_steps = analysis.text("next_steps", &mut draft.record);
     draft.set("analysis.next_steps", next_steps);
     analysis.leave_rest_in(&mut draft.record);
-    for transcript in data.list("transcripts", &mut draft.record) {
-        draft.record.add("transcript.turns", turn(transcript));
-    }
+    let turns = data.list("transcripts", &mut draft.record);
+    draft.record.add_all("transcript.turns", turns.into_iter().map(turn));
     let url = data.text("recording_url", &mut draft.record);
     (_, draft.recording) = recording::announce(&mut draft.record, None, url, None);
     draft.event(&kind, None, None, None, None);
@@ -99,7 +98,7 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>) {
     draft.status("status", status, "data.status");
     let seconds = data.seconds("duration_sec", &mut draft.record);
     draft.set("duration_seconds", seconds);
-    draft.set("duration_basis", seconds.map(|_| "total"));
+    draft.record.derive("duration_basis", seconds.map(|_| Value::from("total")));
     let started_at = data.time("started_at", &mut draft.record);
     draft.time("started_at", started_at);
     let ended_at = data.time("ended_at", &mut draft.record);

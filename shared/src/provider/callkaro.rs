@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, renamed};
 use super::recording;
 use super::{Normalized, Unusable};
 use crate::payload::Payload;
@@ -19,7 +19,6 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
     let kind = payload.text("event", &mut draft.record).ok_or(Unusable::Unreadable)?;
-    pinned_account(source, None)?;
     let mut data = payload.object("data", "data.", &mut draft.record);
     let call_id = call_id(&mut data, "callSid", &mut draft.record);
     if kind != "call_ended" {
@@ -58,9 +57,8 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let direction = direction(&mut draft, &mut data);
     outcome(&mut draft, &mut data, source, direction);
     variables(&mut draft, &mut data);
-    for call in data.list("functions_called", &mut draft.record) {
-        draft.record.add("tool_calls", tool_call(call));
-    }
+    let calls = data.list("functions_called", &mut draft.record);
+    draft.record.add_all("tool_calls", calls.into_iter().map(tool_call));
     let url = data.text("recordingUrl", &mut draft.record);
     (_, draft.recording) = recording::announce(&mut draft.record, None, url, None);
     draft.event(&kind, None, None, None, None);
@@ -121,7 +119,11 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
     draft.record.derive("status", status.map(Value::from));
     let (party, actor) = match reason.as_deref() {
         // The participant on the telephone hung up.
-        Some("CLIENT_INITIATED") => (if direction == Some("inbound") { "caller" } else { "callee" }, "human"),
+        Some("CLIENT_INITIATED") => match direction {
+            Some("inbound") => ("caller", "human"),
+            Some("outbound") => ("callee", "human"),
+            _ => ("unknown", "human"),
+        },
         Some("USER_REJECTED" | "USER_UNAVAILABLE") => ("callee", "human"),
         Some("PARTICIPANT_REMOVED" | "ROOM_DELETED" | "ROOM_CLOSED") => ("system", "ai_agent"),
         Some("SIP_TRUNK_FAILURE" | "SERVER_SHUTDOWN" | "CONNECTION_TIMEOUT" | "MEDIA_FAILURE") => {

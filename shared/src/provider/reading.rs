@@ -59,7 +59,10 @@ impl Draft {
     pub(super) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
         let Some(raw) = raw else { return };
         match status(&raw) {
-            Some(known) => self.record.set(path, Value::from(known)),
+            Some(known) if known == raw.to_ascii_lowercase().replace('-', "_") => {
+                self.record.set(path, Value::from(known));
+            }
+            Some(known) => self.record.derive(path, Value::from(known)),
             None => self.undocumented(name, raw, "status"),
         }
     }

@@ -61,7 +61,11 @@ pub(super) fn announce(
         }
         (None, None) => return (None, None),
     };
-    let Some(url) = url else { return (Some(recording_id), None) };
+    let Some(url) = url else {
+        record
+            .set(path(&recording_id, "source_expires_at"), expires_at.map(|time| Value::from(rfc3339(time))));
+        return (Some(recording_id), None);
+    };
     let parsed = Url::parse(&url).ok();
     if let Some(host) = parsed.as_ref().and_then(Url::host_str) {
         record.set(path(&recording_id, "source_host"), Value::from(host));
@@ -73,7 +77,9 @@ pub(super) fn announce(
             record.set(path, Value::from(rfc3339(stated)));
             Some(stated)
         }
-        (_, presigned) => {
+        (stated, presigned) => {
+            let stated = stated.map(|time| Value::from(rfc3339(time)));
+            record.set(field("extensions", "recording.expires_at"), stated);
             record.derive(path, presigned.map(|time| Value::from(rfc3339(time))));
             presigned
         }
@@ -81,13 +87,13 @@ pub(super) fn announce(
     (Some(recording_id.clone()), Some(RecordingLink { recording_id, url, expires_at, size_bytes: None }))
 }
 
-/// The link, unless no server would take one so long; then it is kept in `extensions`.
+/// The link, unless no server would take one so long. It is in the delivery's body, and nowhere else:
+/// links are not shown.
 fn usable(record: &mut Record, url: String) -> Option<String> {
     if url.len() <= MAX_URL_BYTES {
         return Some(url);
     }
-    record.add("warnings", "the link to the recording is too long for one; see extensions");
-    record.set(field("extensions", "recording_url"), Value::from(url));
+    record.add("warnings", "the link to the recording is too long for one");
     None
 }
 

@@ -149,7 +149,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     } else if let Some(seconds) = data.seconds("duration_seconds", &mut draft.record) {
         draft.set("duration_seconds", Some(seconds));
         // Documented: the duration is the one that is billed, from the answer on.
-        draft.set("duration_basis", Some("answered"));
+        draft.record.derive("duration_basis", Value::from("answered"));
     }
     draft.event(&kind, event_id.as_deref(), occurred_at, None, None);
     data.leave_rest_in(&mut draft.record);
@@ -159,6 +159,10 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
 }
 
 fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
+    if !data.has("recording_id") && !data.has("download_url") {
+        // There is nothing to say it of; it all goes to the extensions.
+        return;
+    }
     let record = &mut draft.record;
     let id = short_id(data, "recording_id", record);
     let expires_at = data.time("expires_at", record);

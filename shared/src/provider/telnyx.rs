@@ -13,7 +13,7 @@ use super::header::{exactly_one, unix_seconds};
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
 use super::recording;
 use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
-use crate::payload::Payload;
+use crate::payload::{Payload, shallow_json};
 use crate::record::{Stamp, field};
 use crate::signature::Ed25519Signer;
 use crate::source::Source;
@@ -79,6 +79,8 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
         }
     };
 
+    // A status callback has no id of its own; a recording callback is told apart by its recording.
+    let event_id = recording_id.clone().filter(|_| call_status.is_none());
     draft.set("account_id", account);
     draft.set("call_id", Some(call_id.as_str()));
     draft.status("status", call_status, "CallStatus");
@@ -88,7 +90,13 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     ending(&mut draft, &mut payload);
     quality(&mut draft, &mut payload);
     recording(&mut draft, &mut payload, recording_id, recording_status);
-    draft.event(callback_source.as_deref().unwrap_or(&kind), None, occurred_at, sent_at, sequence);
+    draft.event(
+        callback_source.as_deref().unwrap_or(&kind),
+        event_id.as_deref(),
+        occurred_at,
+        sent_at,
+        sequence,
+    );
     payload.leave_rest_in(&mut draft.record);
     let occurred_at = occurred_at.or(sent_at).map(|time| time.as_millisecond());
     Ok(draft.finish(kind, call_id, key, Stamp { rank: 0, sequence, occurred_at }))
@@ -190,7 +198,7 @@ fn ending(draft: &mut Draft, payload: &mut Payload<'_>) {
 /// whole stays in `raw`.
 fn quality(draft: &mut Draft, payload: &mut Payload<'_>) {
     let Some(written) = payload.text("CallQualityStats", &mut draft.record) else { return };
-    let Ok(stats) = serde_json::from_str::<Value>(&written) else {
+    let Some(stats) = shallow_json(&written) else {
         draft.set("quality.raw", Some(written));
         return;
     };

@@ -22,8 +22,13 @@ pub enum Shape {
     Map,
 }
 
-/// The status's path: the one field whose merging knows more than which event is later.
+/// The path of the call's status.
 pub(super) const STATUS: &str = "status";
+
+/// Whether a path is one of a status, which merges by more than which event is later.
+pub(super) fn is_status(path: &str) -> bool {
+    path == STATUS || path == "dial.status" || path.ends_with(".provider_status")
+}
 
 /// The path of the map whose entries have fields of their own: `recordings.<id>.<field>`.
 pub(super) const RECORDINGS: &str = "recordings";

@@ -33,6 +33,7 @@ pub fn merge(one: Record, other: Record) -> Record {
             (left, right) => left.or(right),
         });
     }
+    drop_old_forms(&mut registers);
     for (name, members) in other.sets {
         let known = sets.entry(name).or_default();
         *known = unite(std::mem::take(known), members);
@@ -45,7 +46,7 @@ pub fn merge(one: Record, other: Record) -> Record {
 /// then a fixed order of the values themselves.
 fn supersedes(one: &Register, other: &Register) -> Ordering {
     let terminal = |register: &Register| {
-        register.path == field::STATUS && register.value.as_str().is_some_and(is_terminal)
+        field::is_status(&register.path) && register.value.as_str().is_some_and(is_terminal)
     };
     (one.stamp.rank.cmp(&other.stamp.rank))
         .then_with(|| terminal(one).cmp(&terminal(other)))
@@ -54,9 +55,28 @@ fn supersedes(one: &Register, other: &Register) -> Ordering {
         .then_with(|| compare(&one.value, &other.value))
 }
 
-/// A call in such a status does not change any more.
+/// A call or a recording in such a status does not change any more.
 fn is_terminal(status: &str) -> bool {
-    matches!(status, "completed" | "busy" | "no_answer" | "canceled" | "failed" | "voicemail")
+    matches!(status, "completed" | "busy" | "no_answer" | "canceled" | "failed" | "voicemail" | "absent")
+}
+
+/// Fields that are one value in several forms: the first is the provider's own, the others are made of
+/// it. An older event's form has no place beside a newer event's value.
+const FORMS: [(&str, &[&str]); 3] = [
+    ("from.raw", &["from.e164", "from.sip_uri"]),
+    ("to.raw", &["to.e164", "to.sip_uri"]),
+    ("hangup.raw", &["hangup.cause", "hangup.q850"]),
+];
+
+fn drop_old_forms(registers: &mut Vec<Register>) {
+    for (raw, forms) in FORMS {
+        let Some(newest) =
+            registers.iter().find(|register| register.path == raw).map(|register| register.stamp)
+        else {
+            continue;
+        };
+        registers.retain(|register| !forms.contains(&&*register.path) || register.stamp >= newest);
+    }
 }
 
 /// The union of two sorted lists; a member is kept as often as the list that has it most often.
@@ -81,7 +101,6 @@ pub(super) fn unite(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
 pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
     match (one, other) {
         (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
-        (Value::Number(one), Value::Number(other)) if one == other => Ordering::Equal,
         (Value::Number(one), Value::Number(other)) => one.to_string().cmp(&other.to_string()),
         (Value::String(one), Value::String(other)) => one.cmp(other),
         (Value::Array(one), Value::Array(other)) => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Path, Stamp};
 
 /// A value and the event that set it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Register {
     pub(crate) path: Path,
     pub(crate) stamp: Stamp,
@@ -17,22 +17,40 @@ pub(crate) struct Register {
     pub(crate) value: Value,
 }
 
-/// At most one register per path.
-#[derive(Clone, Debug, Default)]
+/// How many registers a record may have for each new one to be compared with all of them.
+const FEW: usize = 128;
+
+/// At most one register per path, once it is settled.
+#[derive(Clone, Default)]
 pub(crate) struct Registers(Vec<Register>);
 
 impl Registers {
     pub(crate) fn get(&self, path: &str) -> Option<&Register> {
-        self.0.iter().find(|register| register.path == path)
+        self.0.iter().rfind(|register| register.path == path)
     }
 
+    /// Sets a register. Past [`FEW`] of them, one that is set twice stays twice until
+    /// [`Registers::settle`]: looking for it each time would take a body of a hundred thousand fields
+    /// minutes.
     pub(crate) fn put(&mut self, register: Register) {
         if self.0.capacity() == 0 {
             self.0.reserve(40);
         }
-        match self.0.iter_mut().find(|known| known.path == register.path) {
-            Some(known) => *known = register,
-            None => self.0.push(register),
+        if self.0.len() < FEW
+            && let Some(known) = self.0.iter_mut().find(|known| known.path == register.path)
+        {
+            *known = register;
+        } else {
+            self.0.push(register);
+        }
+    }
+
+    /// Leaves one register per path: the one that was set last.
+    pub(crate) fn settle(&mut self) {
+        if self.0.len() >= FEW {
+            self.0.reverse();
+            self.0.sort_by(|one, other| one.path.cmp(&other.path));
+            self.0.dedup_by(|one, other| one.path == other.path);
         }
     }
 

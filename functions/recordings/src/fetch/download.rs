@@ -51,9 +51,8 @@ impl<'a> Download<'a> {
             return Err(Fault::transient("content_encoding"));
         }
         let size = response.content_length();
-        if size.is_some() && announced.is_some() && size != announced {
-            return Err(Fault::transient("size_mismatch"));
-        }
+        // Who has the bytes knows better how many there are than who announced them: a wrong
+        // announcement must not cost the recording.
         let (validator, size) = (validator(headers), size.or(announced));
         let download = Self {
             fetcher,

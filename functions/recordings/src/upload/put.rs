@@ -79,9 +79,10 @@ pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Resul
         .checksum_mode(ChecksumMode::Enabled)
         .send()
         .await;
+    // Without the permission to list, S3 answers 403 for what is not there.
     let head = match head {
         Ok(head) => head,
-        Err(SdkError::ServiceError(error)) if error.raw().status().as_u16() == 404 => {
+        Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 403 | 404) => {
             return Ok(Found::Nothing);
         }
         Err(error) => return Err(store_fault(&error)),

@@ -351,3 +351,68 @@ fn large_values_are_claimed_and_stay_out_of_the_item() {
     assert_eq!(record.get("transcript.text").unwrap()["$claim"]["s3_key"], json!(key));
     assert!(get_text(call, "record").unwrap().len() < 1_000);
 }
+
+fn record_of(bodies: &[&str]) -> Value {
+    let mut table = Table::default();
+    for body in bodies {
+        table.apply(&entry(Provider::Telnyx, body));
+    }
+    let call = table.0.values().find(|item| get_text(item, "type") == Some("CALL")).unwrap();
+    let record: Record = serde_json::from_str(get_text(call, "record").unwrap()).unwrap();
+    Value::Object(record.render())
+}
+
+#[test]
+fn a_finished_recording_does_not_go_back_to_being_recorded() {
+    let started = "CallSid=c&RecordingSid=r&RecordingStatus=in-progress";
+    let completed = "CallSid=c&RecordingSid=r&RecordingStatus=completed";
+    for order in [[started, completed], [completed, started]] {
+        assert_eq!(record_of(&order)["recordings"][0]["provider_status"], "completed");
+    }
+}
+
+#[test]
+fn forms_of_an_older_value_do_not_stand_beside_a_newer_one() {
+    let older = "CallSid=c&CallStatus=ringing&SequenceNumber=1&From=%2B35319605860&HangupCause=user_busy";
+    let newer = "CallSid=c&CallStatus=completed&SequenceNumber=2&From=sip:a@example.com&HangupCause=odd";
+    for order in [[older, newer], [newer, older]] {
+        let record = record_of(&order);
+        assert_eq!(
+            record["from"],
+            json!({ "raw": "sip:a@example.com", "e164": null, "sip_uri": "sip:a@example.com" })
+        );
+        assert_eq!(
+            (&record["hangup"]["cause"], &record["hangup"]["q850"]),
+            (&json!("unspecified"), &Value::Null)
+        );
+    }
+}
+
+#[test]
+fn an_expired_recording_is_revived_by_another_link() {
+    let body = |token: &str, extra: &str| {
+        format!(
+            r#"{{"event":"call_ended","data":{{"callSid":"c","recordingUrl":"https://m.example/r.mp3?token={token}"{extra}}}}}"#
+        )
+    };
+    let mut table = Table::default();
+    table.apply(&entry(Provider::Callkaro, &body("zzz", "")));
+    let key = table.0.iter().find(|(_, item)| get_text(item, "type") == Some("RECORDING")).unwrap().0.clone();
+    table.0.get_mut(&key).unwrap().insert("state".to_owned(), crate::ledger::item::text("expired"));
+    table.apply(&entry(Provider::Callkaro, &body("aaa", r#","batchId":"b""#)));
+    let job = &table.0[&key];
+    assert_eq!(
+        (get_text(job, "state"), get_text(job, "url")),
+        (Some("pending"), Some("https://m.example/r.mp3?token=aaa"))
+    );
+}
+
+#[test]
+fn a_body_of_a_hundred_thousand_fields_is_planned_like_any_other() {
+    let fields: Vec<_> = (0..100_000).map(|index| format!(r#""f{index}":1"#)).collect();
+    let body = format!(
+        r#"{{"kind":"call.completed","event_id":"e","data":{{"call_id":"c",{}}}}}"#,
+        fields.join(",")
+    );
+    assert_eq!(Table::default().apply(&entry(Provider::Sautikit, &body)), Outcome::Quarantined);
+}

@@ -45,6 +45,7 @@ fn normalizes_a_completed_call() {
       "derived": [
         "channel",
         "direction",
+        "duration_basis",
         "hangup.actor",
         "hangup.cause",
         "hangup.party",

@@ -156,6 +156,7 @@ fn normalizes_a_completed_call() {
       "channel": "pstn",
       "derived": [
         "channel",
+        "duration_basis",
         "hangup.q850"
       ],
       "direction": "inbound",

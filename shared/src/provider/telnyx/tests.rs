@@ -223,7 +223,7 @@ fn normalizes_a_recording_callback() {
         {
           "kind": "recording.completed",
           "occurred_at": null,
-          "provider_event_id": null,
+          "provider_event_id": "7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44",
           "sent_at": null,
           "sequence": null
         }
@@ -355,4 +355,12 @@ fn what_cannot_be_read_says_why() {
     for body in ["", "&&&", "CallSid=", "{\"CallSid\":\"c\"}", "CallStatus=completed"] {
         assert_eq!(unusable(Telnyx, &configured(), body), Unusable::CallIdMissing, "{body}");
     }
+}
+
+#[test]
+fn quality_statistics_nested_too_deep_are_kept_as_text() {
+    let deep = format!("{}1{}", "[".repeat(125), "]".repeat(125));
+    let event =
+        event(Telnyx, &configured(), format!("CallSid=c&CallStatus=completed&CallQualityStats={deep}"));
+    assert_eq!(event.record.text("quality.raw"), Some(deep.as_str()));
 }
