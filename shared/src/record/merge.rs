@@ -10,7 +10,7 @@ use super::{Record, field};
 /// Everything both records know about a call.
 ///
 /// Commutative, associative and idempotent. Where both know a field, the register that is greater
-/// in the order of [`supersedes`] stays; sets are united, a member that one side lists twice stays
+/// in the order of `supersedes` stays; sets are united, a member that one side lists twice stays
 /// twice.
 pub fn merge(one: Record, other: Record) -> Record {
     let Record { registers, mut sets } = one;
