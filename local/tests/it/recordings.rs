@@ -421,6 +421,8 @@ async fn retry_after_is_heeded_and_the_expiry_before_it() -> anyhow::Result<()> 
     let closing =
         bed.announce_with("closing", &origin.url("/a"), &[("source_expires_at", &rfc3339(expiry))]).await?;
     bed.sweep().await?;
+    // A stream record that comes again must not cut the wait short.
+    ensure!(bed.ledger.lease(&open, Timestamp::now(), 90).await?.is_none(), "leased before it was due");
     let wait = |item: &Item| -> anyhow::Result<i64> {
         Ok(text(item, "work_due").parse::<Timestamp>()?.duration_since(Timestamp::now()).as_secs())
     };
