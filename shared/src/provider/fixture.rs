@@ -85,14 +85,3 @@ pub(super) fn said(event: &CallEvent) -> Value {
     }
     pruned(Value::Object(event.record.render())).unwrap_or_default()
 }
-
-/// Every text, number and boolean in a JSON value or form, to check that none was dropped.
-pub(super) fn scalars(value: &Value) -> Vec<String> {
-    match value {
-        Value::Null => Vec::new(),
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().flat_map(scalars).collect(),
-        Value::Object(entries) => entries.values().flat_map(scalars).collect(),
-        other => vec![other.to_string()],
-    }
-}
