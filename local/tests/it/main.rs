@@ -4,11 +4,13 @@
 
 mod bed;
 mod concurrency;
+mod copier;
 mod events;
 mod faults;
 mod http_contract;
 mod kill;
 mod order;
+mod origin;
 mod query;
 mod recordings;
 mod tidy;
