@@ -4,11 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jiff::SignedDuration;
 use shared::ledger::Unavailable;
 use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Problem};
 use shared::ledger::key::Key;
 use shared::timestamp::Timestamp;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::backoff::{Attempt, MAX_ATTEMPTS, conclude};
 use crate::fault::Fault;
@@ -16,7 +17,7 @@ use crate::fetch::{Download, Origin};
 use crate::metrics::Copy;
 use crate::name::Name;
 use crate::summary::Attempted;
-use crate::upload::Upload;
+use crate::upload::{self, Upload};
 use crate::{Budget, Recordings};
 
 /// How long a lease lasts. It is renewed while the copy goes on, so that a dead copier's job is due
@@ -33,6 +34,9 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(3);
 /// else may have the job while we copy.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
+/// The least time for looking at what an earlier copier left.
+const LOOKING_BACK: Duration = Duration::from_secs(3);
+
 /// How often what came of an attempt is tried to be written down.
 const FINISH_ATTEMPTS: u32 = 4;
 
@@ -46,16 +50,20 @@ impl Recordings {
         let Some(job) = self.ledger.lease(key, Timestamp::now(), LEASE_SECONDS).await? else {
             return Ok(Attempted::Skipped);
         };
-        // A bug that one job brings to light must not end the others.
-        let copied = AssertUnwindSafe(self.copy(&job, started, budget)).catch_unwind().await;
-        let (result, bytes) = copied.unwrap_or_else(|_| (Err(Fault::transient("internal")), 0));
-        let now = Timestamp::now();
-        let end = match result {
-            Ok(copied) => Some(End::Stored(copied)),
-            Err(fault) => conclude(fault, Attempt::of(&job), now, fastrand::f64()),
+        let mut upload = Upload::new(&self.bucket, Name::new(&job));
+        let end = tokio::select! {
+            end = self.work(&job, &mut upload, budget) => Some(end),
+            () = self.keep_lease(&job, started) => None,
         };
+        let bytes = upload.size();
+        if !matches!(end, Some(End::Stored(_))) {
+            upload.abandon().await;
+        }
         let Some(end) = end else {
-            tracing::warn!(key = %job.recording_id, "a lease was lost while its recording was copied");
+            tracing::warn!(
+                recording_id = job.recording_id,
+                "a lease was lost while its recording was copied"
+            );
             return Ok(Attempted::Skipped);
         };
         let finished = self.finish(&job, &end).await?;
@@ -68,23 +76,30 @@ impl Recordings {
         })
     }
 
-    /// Copies a recording within its lease and the invocation's time; answers how many bytes it was.
-    async fn copy(&self, job: &Job, leased: Instant, budget: Budget) -> (Result<Copied, Fault>, u64) {
+    /// Copies a recording, and decides what comes of it.
+    async fn work(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> End {
+        // A bug that one job brings to light must not end the others.
+        let copied = AssertUnwindSafe(self.copy(job, upload, budget)).catch_unwind().await;
+        let end = match copied.unwrap_or_else(|_| Err(Fault::transient("internal"))) {
+            Ok(copied) => End::Stored(copied),
+            Err(fault) => conclude(fault, Attempt::of(job), Timestamp::now(), fastrand::f64()),
+        };
+        let earlier_attempts = job.attempt > 1 || job.due_since > job.created_at;
+        match end {
+            End::Expired(_) | End::Rejected(_) | End::Failed(_) if earlier_attempts => {
+                self.look_back(job, end, budget).await
+            }
+            end => end,
+        }
+    }
+
+    async fn copy(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> Result<Copied, Fault> {
         if job.attempt > MAX_ATTEMPTS {
             // Attempts that ended nowhere count as well: a job that kills its copiers must end, too.
-            return (Err(Fault::transient("too_many_attempts")), 0);
+            return Err(Fault::transient("too_many_attempts"));
         }
-        let mut upload = Upload::new(&self.bucket, Name::new(job));
-        let result = tokio::select! {
-            result = self.transfer(job, &mut upload) => result,
-            () = sleep_until(budget.copying) => Err(Fault::transient("out_of_time")),
-            () = self.keep_lease(job, leased) => Err(Fault::LeaseLost),
-        };
-        let bytes = upload.size();
-        if result.is_err() {
-            upload.abandon().await;
-        }
-        (result, bytes)
+        let copied = timeout_at(budget.copying, self.transfer(job, upload)).await;
+        copied.unwrap_or_else(|_| Err(Fault::transient("out_of_time")))
     }
 
     async fn transfer(&self, job: &Job, upload: &mut Upload<'_>) -> Result<Copied, Fault> {
@@ -93,10 +108,27 @@ impl Recordings {
         };
         let origin = Origin { link: &job.link, source };
         let mut download = Download::open(&self.fetcher, origin, job.announced_size_bytes).await?;
+        upload.prepare(&self.memory, download.size()).await?;
         while let Some(piece) = download.chunk().await? {
             upload.write(piece).await?;
         }
         upload.finish().await
+    }
+
+    /// Looks for a copy before a job ends without one: an earlier copier may have died after it wrote it.
+    async fn look_back(&self, job: &Job, end: End, budget: Budget) -> End {
+        let until = budget.copying.max(Instant::now() + LOOKING_BACK);
+        let found = timeout_at(until, upload::find(&self.bucket, &Name::new(job))).await;
+        match found.unwrap_or_else(|_| Err(Fault::transient("out_of_time"))) {
+            Ok(Some(copied)) => End::Stored(copied),
+            Ok(None) => end,
+            // The bucket keeps the answer to itself. A job must not end while there may be a copy.
+            Err(Fault::Transient { problem, .. }) => {
+                let at = Timestamp::now().checked_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
+                End::Retry { at, problem, key_suffix: None }
+            }
+            Err(_) => end,
+        }
     }
 
     /// Renews a lease again and again; returns when it is lost.
@@ -110,7 +142,7 @@ impl Recordings {
                 return;
             }
             let renewal = self.ledger.renew(job, Timestamp::now(), LEASE_SECONDS);
-            match tokio::time::timeout_at(until, renewal).await {
+            match timeout_at(until, renewal).await {
                 Ok(Ok(Lease::Held)) => (until, pause) = (now + length, RENEWAL),
                 Ok(Ok(Lease::Lost)) | Err(_) => return,
                 Ok(Err(error)) => {

@@ -37,30 +37,29 @@ pub(crate) struct Attempt {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// What to write into the item for a fault; nothing if the job is another's.
+/// What to write into the item for a fault.
 ///
 /// `jitter` is a random number from 0 to 1.
-pub(crate) fn conclude(fault: Fault, attempt: Attempt, now: Timestamp, jitter: f64) -> Option<End> {
+pub(crate) fn conclude(fault: Fault, attempt: Attempt, now: Timestamp, jitter: f64) -> End {
     let expired = attempt.expires_at.is_some_and(|expires_at| expires_at <= now);
     let (problem, after) = match fault {
-        Fault::LeaseLost => return None,
-        Fault::Rejected(problem) => return Some(End::Rejected(problem)),
-        Fault::Expired(problem) => return Some(End::Expired(problem)),
-        Fault::Absent { problem, .. } if expired => return Some(End::Expired(problem)),
+        Fault::Rejected(problem) => return End::Rejected(problem),
+        Fault::Expired(problem) => return End::Expired(problem),
+        Fault::Absent { problem, .. } if expired => return End::Expired(problem),
         Fault::Absent { problem, after } | Fault::Transient { problem, after } => (problem, after),
         Fault::Taken { key_suffix } => {
             let problem = Problem::new("object_taken");
-            return Some(End::Retry { at: now, problem, key_suffix: Some(key_suffix) });
+            return End::Retry { at: now, problem, key_suffix: Some(key_suffix) };
         }
     };
     let exhausted = attempt.number >= MAX_ATTEMPTS || now.duration_since(attempt.due_since) >= MAX_AGE;
-    Some(if !exhausted {
+    if !exhausted {
         End::Retry { at: next_attempt_at(attempt, after, now, jitter), problem, key_suffix: None }
     } else if expired {
         End::Expired(problem)
     } else {
         End::Failed(problem)
-    })
+    }
 }
 
 fn next_attempt_at(attempt: Attempt, after: Option<Duration>, now: Timestamp, jitter: f64) -> Timestamp {
@@ -143,26 +142,26 @@ mod tests {
         let absent = || Fault::Absent { problem: Problem::with("status", 404), after: None };
         let over = Attempt { expires_at: Some(now()), ..attempt(1) };
         let open = Attempt { expires_at: Some(after_seconds(60)), ..attempt(1) };
-        assert!(matches!(conclude(absent(), over, now(), 0.0), Some(End::Expired(_))));
-        assert!(matches!(conclude(absent(), open, now(), 0.0), Some(End::Retry { .. })));
-        assert!(matches!(conclude(Fault::transient("dns"), over, now(), 0.0), Some(End::Retry { .. })));
+        assert!(matches!(conclude(absent(), over, now(), 0.0), End::Expired(_)));
+        assert!(matches!(conclude(absent(), open, now(), 0.0), End::Retry { .. }));
+        assert!(matches!(conclude(Fault::transient("dns"), over, now(), 0.0), End::Retry { .. }));
     }
 
     #[test]
     fn a_bound_on_attempts_and_age_ends_in_failed() {
         let conclude = |attempt, now| conclude(Fault::transient("timeout"), attempt, now, 0.0);
-        assert!(matches!(conclude(attempt(MAX_ATTEMPTS - 1), now()), Some(End::Retry { .. })));
-        assert_eq!(conclude(attempt(MAX_ATTEMPTS), now()), Some(End::Failed(Problem::new("timeout"))));
-        assert!(matches!(conclude(attempt(2), after_seconds(48 * 3600)), Some(End::Failed(_))));
+        assert!(matches!(conclude(attempt(MAX_ATTEMPTS - 1), now()), End::Retry { .. }));
+        assert_eq!(conclude(attempt(MAX_ATTEMPTS), now()), End::Failed(Problem::new("timeout")));
+        assert!(matches!(conclude(attempt(2), after_seconds(48 * 3600)), End::Failed(_)));
         let expired = Attempt { expires_at: Some(now()), ..attempt(MAX_ATTEMPTS) };
-        assert!(matches!(conclude(expired, now()), Some(End::Expired(_))));
+        assert!(matches!(conclude(expired, now()), End::Expired(_)));
     }
 
     #[test]
     fn a_refusal_is_never_tried_again() {
         let refused = Fault::from(crate::guard::Refusal::Scheme);
         match conclude(refused, attempt(1), now(), 0.0) {
-            Some(End::Rejected(problem)) => assert_eq!(problem.code, "scheme"),
+            End::Rejected(problem) => assert_eq!(problem.code, "scheme"),
             other => panic!("{other:?}"),
         }
     }
@@ -171,11 +170,6 @@ mod tests {
     fn a_taken_name_is_tried_at_once_with_another() {
         let end = conclude(Fault::Taken { key_suffix: "ab".to_owned() }, attempt(1), now(), 0.0);
         let problem = Problem::new("object_taken");
-        assert_eq!(end, Some(End::Retry { at: now(), problem, key_suffix: Some("ab".to_owned()) }));
-    }
-
-    #[test]
-    fn a_lost_lease_writes_nothing() {
-        assert_eq!(conclude(Fault::LeaseLost, attempt(1), now(), 0.0), None);
+        assert_eq!(end, End::Retry { at: now(), problem, key_suffix: Some("ab".to_owned()) });
     }
 }

@@ -32,8 +32,6 @@ pub(crate) enum Fault {
         /// What to add to the name.
         key_suffix: String,
     },
-    /// Another copier may have the job. Nothing is to be written.
-    LeaseLost,
 }
 
 impl Fault {

@@ -19,6 +19,7 @@ mod event;
 mod fault;
 mod fetch;
 pub mod guard;
+mod memory;
 pub mod metrics;
 mod name;
 mod sniff;
@@ -32,10 +33,11 @@ pub use summary::Summary;
 
 use self::event::Work;
 use self::fetch::Fetcher;
+use self::memory::Memory;
 use self::summary::Attempted;
 use self::upload::Bucket;
 
-/// How many copies go on at a time. Two parts of each may be in memory, 256 MiB in all.
+/// How many copies go on at a time, as far as there is memory for them.
 const CONCURRENCY: usize = 16;
 
 /// What is left of an invocation for writing down what came of the copies it cut off.
@@ -51,6 +53,7 @@ pub struct Recordings {
     bucket: Bucket,
     sources: Sources,
     fetcher: Fetcher,
+    memory: Memory,
     emit: fn(&str),
 }
 
@@ -77,7 +80,7 @@ impl Recordings {
     ) -> Result<Self, NoFetcher> {
         let fetcher = Fetcher::new(policy)?;
         let bucket = Bucket { client: s3, name: bucket };
-        Ok(Self { ledger, bucket, sources, fetcher, emit: metrics::to_log })
+        Ok(Self { ledger, bucket, sources, fetcher, memory: Memory::default(), emit: metrics::to_log })
     }
 
     /// The same with another place for the lines of metrics than the log.

@@ -3,6 +3,10 @@
 /// How many bytes are enough to tell.
 pub(crate) const ENOUGH_BYTES: usize = 4096;
 
+/// The extensions of all kinds, the usual ones first.
+pub(crate) const EXTENSIONS: [&str; 11] =
+    ["mp3", "wav", "ogg", "m4a", "mp4", "flac", "webm", "aac", "amr", "awb", "bin"];
+
 /// A kind of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Media {
@@ -103,6 +107,7 @@ mod tests {
 
     fn kind(start: &[u8]) -> (&'static str, &'static str) {
         let media = sniff(start).unwrap();
+        assert!(EXTENSIONS.contains(&media.extension));
         (media.content_type, media.extension)
     }
 

@@ -11,16 +11,20 @@ use self::digests::Digests;
 use self::parts::Parts;
 use self::put::{Body, Put, same_bytes};
 use crate::fault::Fault;
+use crate::memory::{Memory, Room};
 use crate::name::{Name, suffix};
 use crate::sniff::{Media, NoRecording, sniff};
 
 mod digests;
+mod found;
 mod parts;
 mod put;
 
+pub(crate) use found::find;
+
 /// The size of a part, and the largest recording that is written in one request. S3 takes parts from
 /// 5 MiB and 10,000 of them, so this suffices for 80 GiB.
-const PART_BYTES: usize = 8 << 20;
+pub(crate) const PART_BYTES: usize = 8 << 20;
 
 /// Where copies go.
 #[derive(Clone, Debug)]
@@ -40,12 +44,23 @@ pub(crate) struct Upload<'a> {
     digests: Digests,
     media: Option<Media>,
     parts: Option<Parts>,
+    room: Option<Room>,
 }
 
 impl<'a> Upload<'a> {
     /// Nothing is sent before something is written.
     pub(crate) fn new(bucket: &'a Bucket, name: Name) -> Self {
-        Self { bucket, name, buffer: BytesMut::new(), digests: Digests::default(), media: None, parts: None }
+        let (buffer, digests) = (BytesMut::new(), Digests::default());
+        Self { bucket, name, buffer, digests, media: None, parts: None, room: None }
+    }
+
+    /// Waits for the memory that a recording takes, of this size if it is known.
+    pub(crate) async fn prepare(&mut self, memory: &Memory, size: Option<u64>) -> Result<(), Fault> {
+        self.room = Some(memory.room(size).await?);
+        let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PART_BYTES);
+        // All at once, and never more than was asked for. What is not written to takes no memory yet.
+        self.buffer = BytesMut::with_capacity(size.min(PART_BYTES));
+        Ok(())
     }
 
     /// How many bytes were written.

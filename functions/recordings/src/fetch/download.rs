@@ -70,6 +70,11 @@ impl<'a> Download<'a> {
         Ok(download)
     }
 
+    /// The whole body's size, if it is known; it will not be more.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
     /// The next piece; `None` when all has arrived, and its size is what it should be.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
         loop {

@@ -1,0 +1,36 @@
+//! Looking for a copy that nobody wrote down: its copier died after it wrote the object.
+
+use aws_sdk_s3::error::SdkError;
+use shared::ledger::jobs::Copied;
+
+use super::Bucket;
+use super::digests::Digests;
+use super::put::store_fault;
+use crate::fault::Fault;
+use crate::name::Name;
+use crate::sniff::{EXTENSIONS, sniff};
+
+/// The copy under a name, with the digests of what is really there; `None` if there is nothing.
+pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>, Fault> {
+    for extension in EXTENSIONS {
+        let key = name.key(extension);
+        let answer = bucket.client.get_object().bucket(&bucket.name).key(&key).send().await;
+        let mut object = match answer {
+            Ok(object) => object,
+            // Without the permission to list, S3 answers 403 for what is not there.
+            Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 403 | 404) => {
+                continue;
+            }
+            Err(error) => return Err(store_fault(&error)),
+        };
+        let (mut digests, mut media) = (Digests::default(), None);
+        while let Some(piece) = object.body.next().await {
+            let piece = piece.map_err(|_| Fault::transient_with("bucket", "the object's end is missing"))?;
+            media = media.or_else(|| sniff(&piece).ok());
+            digests.update(&piece);
+        }
+        let Some(media) = media else { continue };
+        return Ok(Some(digests.sums().copied(key, object.e_tag.unwrap_or_default(), media)));
+    }
+    Ok(None)
+}
