@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use local::stack::{BUCKET, Options, Stack, TABLE};
+use local::stack::{self, BUCKET, Options, Stack, TABLE};
 use recordings::guard::Limits;
 use recordings::{Policy, Recordings, Summary};
 use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::ledger::Ledger;
 use shared::ledger::key::{self, Key};
+use shared::ledger::{Claims, Ledger};
+use shared::source::Sources;
 use shared::timestamp::rfc3339;
 use tokio::time::Instant;
+
+use crate::proxy::{self, Call, Fate};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -25,6 +29,7 @@ pub(crate) const PLAIN: &str = "recordings/sautikit/default/2026/06/27/c/r.wav";
 /// The stores, and a copier in front of them.
 pub(crate) struct Bed {
     pub(crate) stack: Stack,
+    pub(crate) sources: Sources,
     pub(crate) aws: Aws,
     pub(crate) ledger: Ledger,
     pub(crate) recordings: Arc<Recordings>,
@@ -45,7 +50,20 @@ impl Bed {
         options.sources = sources.to_string();
         let stack = Stack::start(options).await?;
         let (aws, ledger) = (stack.aws.clone(), stack.ledger.clone());
-        Ok(Self { aws, ledger, recordings: stack.recordings.clone(), stack })
+        let sources = Sources::from_json(&sources.to_string())?;
+        Ok(Self { aws, ledger, recordings: stack.recordings.clone(), stack, sources })
+    }
+
+    /// A copier of its own in front of the same stores, by way of two proxies.
+    pub(crate) async fn copier_behind(
+        &self,
+        decide: impl Fn(&Call) -> BoxFuture<'static, Fate> + Clone + Send + Sync + 'static,
+    ) -> anyhow::Result<Recordings> {
+        let dynamodb = proxy::start(self.stack.dynamodb, decide.clone()).await?;
+        let aws = stack::aws(dynamodb, proxy::start(self.stack.s3, decide).await?);
+        let claims = Claims::new(aws.s3(), BUCKET.to_owned());
+        let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 400);
+        Ok(Recordings::new(ledger, aws.s3(), BUCKET.to_owned(), self.sources.clone(), policy())?)
     }
 
     /// Puts a job as the webhook's transaction does.
@@ -116,6 +134,16 @@ impl Bed {
         Ok(object.body.collect().await?.to_vec())
     }
 
+    /// As if the waiting time of a job were over: a lease, or the pause before a retry.
+    pub(crate) async fn make_due(&self, key: &Key) -> anyhow::Result<()> {
+        let past = "2026-01-01T00:00:00.000Z";
+        let item = self.item(key).await?;
+        for name in ["lease_until", "work_due"].into_iter().filter(|name| item.contains_key(*name)) {
+            self.set(key, &[(name, past)]).await?;
+        }
+        Ok(())
+    }
+
     /// The keys in the bucket, and how many uploads in parts are unfinished.
     pub(crate) async fn bucket(&self) -> anyhow::Result<(Vec<String>, usize)> {
         let objects = self.aws.s3().list_objects_v2().bucket(BUCKET).send().await?;
@@ -139,4 +167,12 @@ pub(crate) fn policy() -> Policy {
 
 pub(crate) fn number(item: &Item, name: &str) -> i64 {
     item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(-1)
+}
+
+/// What the table's stream says of a recording that is pending.
+pub(crate) fn stream_event(key: &Key) -> Value {
+    json!({ "Records": [{ "eventName": "INSERT", "dynamodb": {
+        "Keys": { "pk": { "S": key.pk }, "sk": { "S": key.sk } },
+        "NewImage": { "type": { "S": "RECORDING" }, "state": { "S": "pending" } },
+    }}]})
 }

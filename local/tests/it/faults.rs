@@ -1,16 +1,11 @@
 //! A store that throttles, conflicts, fails, loses answers and dawdles: nothing lost, nothing twice.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use local::gateway;
 use local::sample::{self, Sample};
@@ -21,9 +16,9 @@ use shared::ledger::{Claims, Ledger};
 use shared::provider::Provider;
 use shared::source::Sources;
 use shared::webhook::Webhook;
-use tokio::net::TcpListener;
 
 use crate::bed::{Bed, text, what_is_said};
+use crate::proxy::{self, Call, Fate};
 
 /// What can go wrong between the SDK and the store.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,116 +48,64 @@ const FAULTS: [Fault; 7] = [
     Fault::Slow,
 ];
 
-struct Proxy {
-    store: SocketAddr,
-    http: reqwest::Client,
+/// The faults to come.
+#[derive(Default)]
+struct Script {
     /// The faults to come, last first; without any, all is well.
-    script: Mutex<Vec<Fault>>,
+    faults: Mutex<Vec<Fault>>,
     /// What happens in [`Fault::Meanwhile`].
-    meanwhile: Mutex<Option<futures_util::future::BoxFuture<'static, ()>>>,
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
-impl Proxy {
-    async fn start(store: SocketAddr) -> anyhow::Result<(Arc<Self>, SocketAddr)> {
-        let proxy = Arc::new(Self {
-            store,
-            http: local::client::http()?,
-            script: Mutex::new(Vec::new()),
-            meanwhile: Mutex::default(),
-        });
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let router = Router::new().fallback(through).with_state(proxy.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Ok((proxy, address))
-    }
-
+impl Script {
     fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
         let mut faults: Vec<_> = faults.into_iter().collect();
         faults.reverse();
-        *self.script.lock().expect("no test panics with the lock") = faults;
+        *self.faults.lock().expect("no test panics with the lock") = faults;
     }
 
-    async fn forward(&self, headers: HeaderMap, body: Bytes) -> Response {
-        let sent = self.http.post(format!("http://{}/", self.store)).headers(headers).body(body).send().await;
-        let response = sent.expect("the store answers");
-        let mut answer = Response::new(Body::empty());
-        *answer.status_mut() = response.status();
-        *answer.headers_mut() = response.headers().clone();
-        *answer.body_mut() = Body::from(response.bytes().await.expect("the store's body"));
-        answer
-    }
-}
-
-async fn through(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
-    let is_transaction =
-        headers.get("x-amz-target").is_some_and(|target| target.as_bytes().ends_with(b"TransactWriteItems"));
-    let fault = if is_transaction { proxy.script.lock().expect("the lock").pop() } else { None };
-    let writes = || {
-        serde_json::from_slice::<Value>(&body)
-            .ok()
-            .and_then(|body| body["TransactItems"].as_array().map(Vec::len))
-            .unwrap_or(0)
-    };
-    match fault.unwrap_or(Fault::None) {
-        Fault::None => proxy.forward(headers, body).await,
-        Fault::Throttled => error(
-            400,
-            json!({ "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down" }),
-        ),
-        Fault::Conflict => {
-            let reasons: Vec<_> =
-                (0..writes()).map(|_| json!({ "Code": "TransactionConflict", "Message": "busy" })).collect();
-            error(
-                400,
-                json!({ "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-                "Message": "Transaction cancelled", "CancellationReasons": reasons }),
-            )
-        }
-        Fault::ServerError => error(
-            500,
-            json!({ "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oops" }),
-        ),
-        Fault::ErrorAfterCommit => {
-            proxy.forward(headers, body).await;
-            error(
-                500,
-                json!({ "__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oops" }),
-            )
-        }
-        Fault::DropAfterCommit => {
-            proxy.forward(headers, body).await;
-            hang_up()
-        }
-        Fault::DropBeforeCommit => hang_up(),
-        Fault::Meanwhile => {
-            let change = proxy.meanwhile.lock().expect("the lock").take();
-            change.expect("something happens meanwhile").await;
-            proxy.forward(headers, body).await
-        }
-        Fault::Slow => {
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            proxy.forward(headers, body).await
+    async fn fate(self: Arc<Self>, writes: usize) -> Fate {
+        let fault = self.faults.lock().expect("the lock").pop().unwrap_or(Fault::None);
+        match fault {
+            Fault::None => Fate::Forward,
+            Fault::Throttled => Fate::error(400, "ThrottlingException"),
+            Fault::Conflict => {
+                let reasons = vec![json!({ "Code": "TransactionConflict", "Message": "busy" }); writes];
+                let body = json!({ "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                    "Message": "Transaction cancelled", "CancellationReasons": reasons });
+                Fate::Answer(400, body.to_string())
+            }
+            Fault::ServerError => Fate::error(500, "InternalServerError"),
+            Fault::ErrorAfterCommit => Fate::error(500, "InternalServerError").late(),
+            Fault::DropAfterCommit => Fate::Drop.late(),
+            Fault::DropBeforeCommit => Fate::Drop,
+            Fault::Slow => {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                Fate::Forward
+            }
+            Fault::Meanwhile => {
+                let change = self.meanwhile.lock().expect("the lock").take();
+                change.expect("something happens meanwhile").await;
+                Fate::Forward
+            }
         }
     }
 }
 
-/// Ends the connection's task, and the connection with it, without an answer.
-fn hang_up() -> Response {
-    std::panic::resume_unwind(Box::new("the connection drops"))
-}
-
-fn error(status: u16, body: Value) -> Response {
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-    response.headers_mut().insert("content-type", "application/x-amz-json-1.0".parse().expect("a value"));
-    response
+/// What becomes of a request: the script is for transactions.
+fn scripted(script: &Arc<Script>, call: &Call) -> BoxFuture<'static, Fate> {
+    if call.operation() != "TransactWriteItems" {
+        return Box::pin(ready(Fate::Forward));
+    }
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let writes = body["TransactItems"].as_array().map_or(0, Vec::len);
+    Box::pin(script.clone().fate(writes))
 }
 
 /// The webhook functions behind a proxy, in front of a bed's store.
 struct Faulty {
     bed: Bed,
-    proxy: Arc<Proxy>,
+    script: Arc<Script>,
     sources: Sources,
     ledger: Ledger,
 }
@@ -173,12 +116,17 @@ impl Faulty {
     }
 
     async fn before(bed: Bed) -> anyhow::Result<Self> {
-        let (proxy, address) = Proxy::start(bed.stack.dynamodb).await?;
+        let script = Arc::<Script>::default();
+        let decide = {
+            let script = script.clone();
+            move |call: &Call| scripted(&script, call)
+        };
+        let address = proxy::start(bed.stack.dynamodb, decide).await?;
         let aws = stack::aws(address, bed.stack.s3);
         let claims = Claims::new(aws.s3(), stack::BUCKET.to_owned());
         let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 1);
         let sources = Sources::from_json(&Options::in_memory()?.sources)?;
-        Ok(Self { bed, proxy, sources, ledger })
+        Ok(Self { bed, script, sources, ledger })
     }
 
     async fn deliver(&self, provider: Provider, body: &str) -> anyhow::Result<(i64, Value)> {
@@ -199,7 +147,7 @@ async fn a_single_fault_of_any_kind_is_ridden_out() -> anyhow::Result<()> {
         let body =
             json!({ "kind": "call.completed", "event_id": "e", "data": { "call_id": index.to_string() } })
                 .to_string();
-        faulty.proxy.plan([fault]);
+        faulty.script.plan([fault]);
         let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
         // Also where the answer was lost: the transaction's token knows that it was ours.
         assert_eq!((status, &answer["status"]), (200, &json!("accepted")), "{fault:?}");
@@ -223,12 +171,12 @@ async fn a_store_that_stays_down_is_answered_503_in_time_and_the_retry_is_applie
         let body =
             json!({ "kind": "call.completed", "event_id": "e", "data": { "call_id": index.to_string() } })
                 .to_string();
-        faulty.proxy.plan(std::iter::repeat_n(fault, 1000));
+        faulty.script.plan(std::iter::repeat_n(fault, 1000));
         let started = std::time::Instant::now();
         let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
         assert_eq!((status, &answer["error"]), (503, &json!("unavailable")), "{fault:?}");
         assert!(started.elapsed() < Duration::from_secs(5), "{fault:?}: CallKaro waits five seconds");
-        faulty.proxy.plan([]);
+        faulty.script.plan([]);
         let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
         // Where it was committed and the answer lost, the sender's retry is a duplicate.
         ensure!(
@@ -265,7 +213,7 @@ async fn no_storm_of_faults_loses_or_doubles_an_effect() -> anyhow::Result<()> {
         for sample in &events {
             let faults: Vec<_> =
                 (0..random.usize(0..6)).map(|_| quick[random.usize(0..quick.len())]).collect();
-            faulty.proxy.plan(faults.clone());
+            faulty.script.plan(faults.clone());
             let mut tries = 0;
             let call_id = loop {
                 let (status, answer) = faulty.deliver(sample.provider, &sample.body).await?;
@@ -324,9 +272,9 @@ async fn a_newer_link_that_comes_while_a_copier_takes_the_job_leaves_the_lease_a
         let leased = ledger.lease(&job, Timestamp::now(), 60).await;
         assert!(matches!(leased, Ok(Some(_))), "{leased:?}");
     };
-    *faulty.proxy.meanwhile.lock().expect("the lock") = Some(Box::pin(leasing));
+    *faulty.script.meanwhile.lock().expect("the lock") = Some(Box::pin(leasing));
     // The first transaction learns that call and job are there; the second one is too late.
-    faulty.proxy.plan([Fault::None, Fault::Meanwhile]);
+    faulty.script.plan([Fault::None, Fault::Meanwhile]);
     let second = ready("2", "https://media.invalid/2", "2096-06-27T12:00:00Z");
     let (status, answer) = faulty.deliver(Provider::Sautikit, &second).await?;
     assert_eq!((status, &answer["status"]), (200, &json!("accepted")));

@@ -5,12 +5,14 @@
 mod bed;
 mod concurrency;
 mod copier;
+mod crashes;
 mod events;
 mod faults;
 mod http_contract;
 mod kill;
 mod order;
 mod origin;
+mod proxy;
 mod query;
 mod recordings;
 mod tidy;

@@ -16,18 +16,14 @@ use shared::timestamp::rfc3339;
 use tokio::time::Instant;
 
 use crate::bed::text;
-use crate::copier::{Bed, Item, PLAIN, number, policy};
+use crate::copier::{Bed, Item, PLAIN, number, policy, stream_event};
 use crate::origin::{Answer, Origin, ok, wav};
 
 #[tokio::test]
 async fn copies_what_the_stream_says_is_pending() -> anyhow::Result<()> {
     let (bed, origin) = (Bed::start().await?, Origin::of(wav(100_000)).await?);
     let key = bed.announce("c", &origin.url("/a?X-Amz-Signature=canary")).await?;
-    let event = json!({ "Records": [{ "eventName": "INSERT", "dynamodb": {
-        "Keys": { "pk": { "S": key.pk }, "sk": { "S": key.sk } },
-        "NewImage": { "type": { "S": "RECORDING" }, "state": { "S": "pending" } },
-    }}]});
-    let summary = bed.recordings.handle(event, Instant::now() + Duration::from_secs(60)).await?;
+    let summary = bed.recordings.handle(stream_event(&key), Instant::now() + Duration::from_secs(60)).await?;
     assert_eq!(summary, Summary { stored: 1, ..Summary::default() });
     let item = bed.item(&key).await?;
     assert_eq!((text(&item, "state"), text(&item, "s3_key")), ("stored", PLAIN));
