@@ -20,23 +20,23 @@ pub async fn serve() -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr()?;
     let recording = async |axum::extract::Path(name): axum::extract::Path<String>| {
         let pitch = 300.0 + 20.0 * f64::from(name.bytes().fold(0_u8, u8::wrapping_add) % 20);
-        ([(CONTENT_TYPE, "audio/wav"), (ETAG, "\"1\"")], tone(pitch))
+        ([(CONTENT_TYPE, "audio/wav"), (ETAG, "\"1\"")], tone(pitch, 1))
     };
     let router = Router::new().route("/{name}", get(recording));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
 }
 
-/// One second of a sine as a WAV file: RIFF, PCM, mono, 16 bits.
-pub fn tone(hertz: f64) -> Vec<u8> {
-    let samples = (0..SAMPLE_RATE).map(|index| {
+/// Some seconds of a sine as a WAV file: RIFF, PCM, mono, 16 bits.
+pub fn tone(hertz: f64, seconds: u32) -> Vec<u8> {
+    let samples = (0..SAMPLE_RATE * seconds).map(|index| {
         let phase = TAU * hertz * f64::from(index) / f64::from(SAMPLE_RATE);
         #[expect(clippy::cast_possible_truncation, reason = "the amplitude is within 16 bits")]
         let sample = (phase.sin() * 8_000.0) as i16;
         sample
     });
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
-    let data_bytes = 2 * SAMPLE_RATE;
+    let data_bytes = 2 * SAMPLE_RATE * seconds;
     let mut wav = Vec::with_capacity(44 + data.len());
     wav.extend(b"RIFF");
     wav.extend((36 + data_bytes).to_le_bytes());

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use local::stack::{self, BUCKET, Options, Stack, TABLE};
 use recordings::guard::Limits;
@@ -19,7 +18,7 @@ use shared::source::Sources;
 use shared::timestamp::rfc3339;
 use tokio::time::Instant;
 
-use crate::proxy::{self, Call, Fate};
+use crate::proxy::{self, Call, Decision};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -57,7 +56,7 @@ impl Bed {
     /// A copier of its own in front of the same stores, by way of two proxies.
     pub(crate) async fn copier_behind(
         &self,
-        decide: impl Fn(&Call) -> BoxFuture<'static, Fate> + Clone + Send + Sync + 'static,
+        decide: impl Fn(&Call) -> Decision + Clone + Send + Sync + 'static,
     ) -> anyhow::Result<Recordings> {
         let dynamodb = proxy::start(self.stack.dynamodb, decide.clone()).await?;
         let aws = stack::aws(dynamodb, proxy::start(self.stack.s3, decide).await?);

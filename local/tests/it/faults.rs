@@ -18,7 +18,7 @@ use shared::source::Sources;
 use shared::webhook::Webhook;
 
 use crate::bed::{Bed, text, what_is_said};
-use crate::proxy::{self, Call, Fate};
+use crate::proxy::{self, Call, Decision, Fate};
 
 /// What can go wrong between the SDK and the store.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,7 +93,7 @@ impl Script {
 }
 
 /// What becomes of a request: the script is for transactions.
-fn scripted(script: &Arc<Script>, call: &Call) -> BoxFuture<'static, Fate> {
+fn scripted(script: &Arc<Script>, call: &Call) -> Decision {
     if call.operation() != "TransactWriteItems" {
         return Box::pin(ready(Fate::Forward));
     }

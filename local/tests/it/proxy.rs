@@ -39,16 +39,19 @@ pub(crate) enum Fate {
     Stop(Arc<Notify>),
 }
 
+/// What a test will have decided.
+pub(crate) type Decision = BoxFuture<'static, Fate>;
+
 struct Proxy {
     store: SocketAddr,
     http: reqwest::Client,
-    decide: Box<dyn Fn(&Call) -> BoxFuture<'static, Fate> + Send + Sync>,
+    decide: Box<dyn Fn(&Call) -> Decision + Send + Sync>,
 }
 
 /// Starts a proxy in front of a store, and answers where it is.
 pub(crate) async fn start(
     store: SocketAddr,
-    decide: impl Fn(&Call) -> BoxFuture<'static, Fate> + Send + Sync + 'static,
+    decide: impl Fn(&Call) -> Decision + Send + Sync + 'static,
 ) -> anyhow::Result<SocketAddr> {
     let proxy = Arc::new(Proxy { store, http: local::client::http()?, decide: Box::new(decide) });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
