@@ -8,6 +8,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use jiff::SignedDuration;
 
 use crate::record::{Record, Stamp};
 use crate::source::Source;
@@ -224,6 +225,15 @@ impl Provider {
             Self::Agni => agni::normalize(source, &verified.body),
         };
         normalized.unwrap_or_else(Normalized::Unusable)
+    }
+
+    /// How long a link works from its announcement on, where the provider documents that and the link
+    /// does not say so itself.
+    pub(crate) fn link_lifetime(self, url: &str) -> Option<SignedDuration> {
+        match self {
+            Self::Telnyx => telnyx::link_lifetime(url),
+            Self::Sautikit | Self::Callkaro | Self::Agni => None,
+        }
     }
 }
 

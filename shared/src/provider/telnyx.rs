@@ -7,7 +7,9 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use jiff::SignedDuration;
 use serde_json::Value;
+use url::Url;
 
 use super::header::{exactly_one, unix_seconds};
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
@@ -21,6 +23,7 @@ use crate::timestamp::rfc3339;
 
 const SIGNATURE_HEADER: &str = "telnyx-signature-ed25519";
 const TIMESTAMP_HEADER: &str = "telnyx-timestamp";
+const API_HOST: &str = "api.telnyx.com";
 
 pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
     let malformed = |header, problem| Rejection::SignatureMalformed { header, problem };
@@ -208,6 +211,12 @@ fn quality(draft: &mut Draft, payload: &mut Payload<'_>) {
     // The unit is not documented; milliseconds is what jitter is given in.
     draft.record.derive("quality.jitter_ms", number("jitter"));
     draft.record.set("quality.raw", stats);
+}
+
+/// A link is presigned for ten minutes, unless it leads to the API, where the account's key opens it.
+pub(super) fn link_lifetime(url: &str) -> Option<SignedDuration> {
+    let url = Url::parse(url).ok()?;
+    (url.host_str() != Some(API_HOST)).then(|| SignedDuration::from_mins(10))
 }
 
 fn recording(

@@ -364,3 +364,11 @@ fn quality_statistics_nested_too_deep_are_kept_as_text() {
         event(Telnyx, &configured(), format!("CallSid=c&CallStatus=completed&CallQualityStats={deep}"));
     assert_eq!(event.record.text("quality.raw"), Some(deep.as_str()));
 }
+
+#[test]
+fn a_link_lasts_ten_minutes_unless_the_accounts_key_opens_it() {
+    let lifetime = |url| Telnyx.link_lifetime(url).map(|lifetime| lifetime.as_secs());
+    assert_eq!(lifetime("https://s3.amazonaws.com/telephony-recorder-prod/a.mp3"), Some(600));
+    assert_eq!(lifetime("https://API.telnyx.com/v2/recordings/a.mp3"), None);
+    assert_eq!(lifetime("no link"), None);
+}
