@@ -486,15 +486,3 @@ async fn another_event_about_a_copied_recording_leaves_the_copy_alone() -> anyho
     assert_eq!(stored().await?["copied_at"], before["copied_at"]);
     Ok(())
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_job_knows_how_long_its_link_lasts_where_that_is_documented() -> anyhow::Result<()> {
-    let bed = Bed::with(Options { schedule: None, ..Options::in_memory()? }).await?;
-    let form = "AccountSid=a&CallSid=c&RecordingSid=r&RecordingStatus=completed&RecordingUrl=";
-    bed.deliver(Provider::Telnyx, format!("{form}https%3A%2F%2Fmedia.invalid%2Fa.mp3")).await?;
-    let jobs = bed.items_of("RECORDING").await?;
-    let expires_at: Timestamp = text(&jobs[0], "source_expires_at").parse()?;
-    let announced_at: Timestamp = text(&jobs[0], "created_at").parse()?;
-    assert_eq!(expires_at.duration_since(announced_at).as_secs(), 600);
-    Ok(())
-}

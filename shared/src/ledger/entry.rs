@@ -113,10 +113,6 @@ impl Entry {
         let mut objects = Vec::new();
         let mut content = Content::new(verified.proof().freshness, normalized);
         if let Content::Event(event) = &mut content {
-            if let Some(link) = event.recording.as_mut().filter(|link| link.expires_at.is_none()) {
-                let lifetime = provider.link_lifetime(&link.url);
-                link.expires_at = lifetime.and_then(|lifetime| received_at.checked_add(lifetime).ok());
-            }
             event.record.replace_larger_than(MAX_INLINE_BYTES, |value| {
                 let sha256 = sha256(value.as_bytes());
                 let key = claim::value_key(provider.name(), source, &sha256);

@@ -22,7 +22,7 @@ pub struct Job {
     pub recording_id: String,
     /// Where to copy it from.
     pub link: Link,
-    /// When the link stops working, as far as is known.
+    /// When the link stops working: as it was announced, or as the provider documents it.
     pub source_expires_at: Option<Timestamp>,
     /// The recording's size in bytes, if it was announced.
     pub announced_size_bytes: Option<u64>,
@@ -88,20 +88,23 @@ impl Job {
         let text = |name| get_text(item, name).map(str::to_owned);
         let time = |name| get_text(item, name).and_then(|text| text.parse::<Timestamp>().ok());
         let created_at = time("created_at")?;
+        let due_since = time("due_since").unwrap_or(created_at);
+        let (provider, url) = (Provider::from_name(get_text(item, "provider")?)?, text("url")?);
+        let documented = || due_since.checked_add(provider.link_lifetime(&url)?).ok();
         Some(Self {
             key: key.clone(),
-            provider: Provider::from_name(get_text(item, "provider")?)?,
+            provider,
             source: text("source")?,
             call_id: text("call_id")?,
             recording_id: text("recording_id")?,
-            link: Link(text("url")?),
-            source_expires_at: time("source_expires_at"),
+            source_expires_at: time("source_expires_at").or_else(documented),
+            link: Link(url),
             announced_size_bytes: get_number(item, "announced_size_bytes"),
             object_day: text("object_day")?,
             key_suffix: text("key_suffix"),
             attempt: get_number(item, "attempts")?,
             created_at,
-            due_since: time("due_since").unwrap_or(created_at),
+            due_since,
             lease: text("lease")?,
         })
     }
@@ -111,6 +114,7 @@ impl Job {
 mod tests {
     use super::*;
     use crate::ledger::item::{number, text};
+    use crate::timestamp::rfc3339;
 
     fn item() -> Item {
         let texts = [
@@ -137,6 +141,18 @@ mod tests {
         let job = Job::read(&key(), &item()).unwrap();
         assert_eq!((job.attempt, job.provider), (3, Provider::Telnyx));
         assert_eq!(job.due_since, job.created_at);
+    }
+
+    #[test]
+    fn a_link_lasts_as_announced_or_else_as_documented() {
+        let expiry = |item: &Item| Job::read(&key(), item).unwrap().source_expires_at.map(rfc3339);
+        let mut item = item();
+        assert_eq!(expiry(&item).as_deref(), Some("2026-06-27T10:15:00.000Z"));
+        item.insert("source_expires_at".to_owned(), text("2026-06-27T10:07:00.000Z"));
+        assert_eq!(expiry(&item).as_deref(), Some("2026-06-27T10:07:00.000Z"));
+        item.remove("source_expires_at");
+        item.insert("provider".to_owned(), text("agni"));
+        assert_eq!(expiry(&item), None);
     }
 
     #[test]
