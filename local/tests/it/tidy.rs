@@ -1,5 +1,6 @@
 //! What must agree agrees: template, routes, events, providers, workspace.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,11 +9,13 @@ use local::sample;
 use serde_json::Value;
 use shared::provider::Provider;
 
+use crate::template::{of_type, template};
+
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -46,19 +49,101 @@ fn a_provider_has_all_that_belongs_to_it() {
 }
 
 #[test]
-fn the_template_has_the_local_routes_and_no_others() {
-    let template = read("template.yaml");
-    let value = |line: &str, key: &str| {
-        line.trim().strip_prefix(key).map(|value| value.trim().trim_matches('"').to_owned())
+fn every_function_is_a_crate_a_block_of_the_template_and_a_row_of_the_readme() {
+    let (template, readme) = (template(), read("README.md"));
+    let functions = of_type(&template, "AWS::Serverless::Function");
+    let built: BTreeSet<_> = functions
+        .iter()
+        .map(|(id, function)| {
+            let name = function["Metadata"]["BuildProperties"]["Binary"].as_str().expect("a binary");
+            let (first, rest) = name.split_at(1);
+            assert_eq!(*id, format!("{}{rest}Function", first.to_uppercase()));
+            assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda", "{id}");
+            name.to_owned()
+        })
+        .collect();
+    let folders = fs::read_dir(root().join("functions")).expect("functions").flatten();
+    let crates: BTreeSet<_> = folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    assert_eq!(built, crates);
+    assert!(read("Cargo.toml").contains("members = [\"shared\", \"functions/*\", \"local\"]"));
+    let events: Vec<_> = fs::read_dir(root().join("events")).expect("events").flatten().collect();
+    for name in built {
+        let manifest = read(&format!("functions/{name}/Cargo.toml"));
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "functions/{name} is another package");
+        let is_of = |file: &str| file.starts_with(&format!("{name}-")) && file.ends_with(".json");
+        assert!(
+            events.iter().any(|event| is_of(&event.file_name().to_string_lossy())),
+            "no event for {name}"
+        );
+        let is_provider = Provider::from_name(&name).is_some();
+        let row = if is_provider { "`functions/<provider>`" } else { &*format!("`functions/{name}`") };
+        assert!(readme.contains(row), "README.md does not say what functions/{name} is");
+    }
+}
+
+#[test]
+fn template_local_runs_and_cargo_lambda_have_the_same_routes() {
+    let template = template();
+    let function = |function: &Function| match function {
+        Function::Webhook(provider) => provider.name(),
+        Function::Query => "query",
     };
-    let paths: Vec<_> = template.lines().filter_map(|line| value(line, "Path:")).collect();
-    let methods: Vec<_> = template.lines().filter_map(|line| value(line, "Method:")).collect();
-    let mut found: Vec<_> =
-        methods.iter().zip(&paths).map(|(method, path)| format!("{method} {path}")).collect();
-    let mut expected: Vec<_> = ROUTES.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
-    found.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(found, expected);
+    let expected: BTreeMap<_, _> = ROUTES
+        .iter()
+        .map(|(method, path, leads_to)| (format!("{method} {path}"), function(leads_to).to_owned()))
+        .collect();
+
+    let mut found = BTreeMap::new();
+    for (_, function) in of_type(&template, "AWS::Serverless::Function") {
+        let name = function["Metadata"]["BuildProperties"]["Binary"].as_str().expect("a binary");
+        for (_, event) in function["Properties"]["Events"].as_object().expect("events") {
+            let event = if event["Type"] == "HttpApi" { &event["Properties"] } else { continue };
+            let (method, path) = (event["Method"].as_str(), event["Path"].as_str());
+            found.insert(format!("{} {}", method.expect("a method"), path.expect("a path")), name.to_owned());
+        }
+    }
+    assert_eq!(found, expected, "template.yaml");
+
+    let manifest = read("Cargo.toml");
+    let router = manifest.split("[workspace.metadata.lambda.watch.router]\n").nth(1).expect("a router");
+    let routes = router.lines().map_while(|line| line.split_once(" = "));
+    let unquoted = |text: &str| text.trim_matches('"').to_owned();
+    let routes: BTreeMap<_, _> =
+        routes.map(|(path, name)| (format!("ANY {}", unquoted(path)), unquoted(name))).collect();
+    assert_eq!(routes, expected, "Cargo.toml");
+}
+
+#[test]
+fn the_outputs_have_what_a_person_needs_after_a_deployment() {
+    let template = template();
+    let outputs = template["Outputs"].as_object().expect("outputs");
+    for (_, path, function) in ROUTES {
+        if let Function::Webhook(provider) = function {
+            let (first, rest) = provider.name().split_at(1);
+            let output = format!("{}{rest}WebhookUrl", first.to_uppercase());
+            let url = format!("${{WebhooksApi.ApiEndpoint}}{}", path.replace("{source}", "default"));
+            assert_eq!(outputs[&output]["Value"]["Fn::Sub"], url);
+        }
+    }
+    for output in ["QueryUrl", "SetSourceCommand", "TableName", "BucketName", "AlarmTopicArn", "DashboardUrl"]
+    {
+        assert!(outputs.contains_key(output), "no output {output}");
+    }
+    for (name, output) in outputs {
+        assert!(output["Description"].is_string(), "{name} is not explained");
+    }
+}
+
+#[test]
+fn local_runs_override_only_variables_of_the_template() {
+    let template = template();
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let env: Value = serde_json::from_str(&read("events/env.json")).expect("JSON");
+    for name in env["Parameters"].as_object().expect("parameters").keys() {
+        // SAM sets these itself, from the shell that runs it.
+        let of_sam = matches!(name.as_str(), "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY");
+        assert!(of_sam || variables.get(name).is_some(), "template.yaml does not declare {name}");
+    }
 }
 
 #[test]
@@ -89,7 +174,8 @@ fn the_dynamodb_sdk_and_lambda_are_imported_in_one_place_each() {
     }
 }
 
-fn sources(folder: &str) -> Vec<(String, String)> {
+/// Every Rust file below a folder, with its path from the root.
+pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

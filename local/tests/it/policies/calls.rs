@@ -1,0 +1,144 @@
+//! What the code calls, and on what: the tables to extend when a function learns something new.
+
+use self::By::{Everyone, Ledger, Own};
+
+/// Calls of operations in one place.
+pub(super) struct Calls {
+    /// The file, or the beginning of its path.
+    pub(super) at: &'static str,
+    /// The operations.
+    pub(super) of: &'static [&'static str],
+    /// Who makes them.
+    pub(super) by: By,
+    /// The resources, as the template names them.
+    pub(super) on: &'static [&'static str],
+}
+
+/// Who reaches a call.
+pub(super) enum By {
+    /// Whoever calls one of these functions of the ledger or its claims.
+    Ledger(&'static [&'static str]),
+    /// This function, whose crate it is.
+    Own(&'static str),
+    /// Every function.
+    Everyone,
+}
+
+/// The SDK's operations by the methods that begin them, with the actions they need.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
+pub(super) const OPERATIONS: &[(&str, &[&str])] = &[
+    ("get_item", &["dynamodb:GetItem"]),
+    ("put_item", &["dynamodb:PutItem"]),
+    ("update_item", &["dynamodb:UpdateItem"]),
+    ("delete_item", &["dynamodb:DeleteItem"]),
+    ("query", &["dynamodb:Query"]),
+    ("scan", &["dynamodb:Scan"]),
+    ("batch_get_item", &["dynamodb:BatchGetItem"]),
+    ("batch_write_item", &["dynamodb:BatchWriteItem"]),
+    ("transact_get_items", &["dynamodb:GetItem"]),
+    // Each of its members needs its own: see MEMBERS.
+    ("transact_write_items", &[]),
+    ("get_object", &["s3:GetObject"]),
+    // Asking for an object's head is reading it.
+    ("head_object", &["s3:GetObject"]),
+    ("put_object", &["s3:PutObject"]),
+    ("delete_object", &["s3:DeleteObject"]),
+    ("list_objects_v2", &["s3:ListBucket"]),
+    ("create_multipart_upload", &["s3:PutObject"]),
+    ("upload_part", &["s3:PutObject"]),
+    ("complete_multipart_upload", &["s3:PutObject"]),
+    ("abort_multipart_upload", &["s3:AbortMultipartUpload"]),
+    ("get_parameter", &["ssm:GetParameter"]),
+    ("get_parameters", &["ssm:GetParameters"]),
+    ("get_parameters_by_path", &["ssm:GetParametersByPath"]),
+];
+
+/// The members of a transaction, by their builders, with the actions they need.
+pub(super) const MEMBERS: &[(&str, &str)] = &[
+    ("Put", "dynamodb:PutItem"),
+    ("Update", "dynamodb:UpdateItem"),
+    ("Delete", "dynamodb:DeleteItem"),
+    ("ConditionCheck", "dynamodb:ConditionCheckItem"),
+];
+
+/// What is called like an operation and is none: the file, and the expression.
+pub(super) const NO_CALLS: &[(&str, &str)] = &[("shared/src/provider/recording.rs", "url.query()")];
+
+const TABLE: &str = "${CallsTable.Arn}";
+const VALUES: &str = "${RecordingsBucket.Arn}/values/*";
+const EVIDENCE: &str = "${RecordingsBucket.Arn}/evidence/*";
+const RECORDINGS: &str = "${RecordingsBucket.Arn}/recordings/*";
+/// The sources of whoever calls: `<reader>` is who that is, and every provider for the copier.
+const SOURCES: &str =
+    "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SourcesPath}/<reader>";
+
+/// Where the calls of operations are, who makes them, and on what.
+pub(super) const CALLS: &[Calls] = &[
+    Calls { at: "shared/src/ledger.rs", of: &["get_item"], by: Ledger(&["warm_up"]), on: &[TABLE] },
+    Calls {
+        at: "shared/src/ledger/write.rs",
+        of: &["transact_write_items"],
+        by: Ledger(&["apply"]),
+        on: &[TABLE],
+    },
+    Calls {
+        at: "shared/src/ledger/claim.rs",
+        of: &["put_object"],
+        by: Ledger(&["apply"]),
+        on: &[EVIDENCE, VALUES],
+    },
+    Calls { at: "shared/src/ledger/claim.rs", of: &["get_object"], by: Ledger(&["fetch"]), on: &[VALUES] },
+    Calls {
+        at: "shared/src/ledger/jobs.rs",
+        of: &["query"],
+        by: Ledger(&["due"]),
+        on: &["${CallsTable.Arn}/index/work"],
+    },
+    Calls {
+        at: "shared/src/ledger/jobs/change.rs",
+        of: &["update_item"],
+        by: Ledger(&["lease", "renew", "finish", "make_due"]),
+        on: &[TABLE],
+    },
+    Calls {
+        at: "shared/src/ledger/read/story.rs",
+        of: &["query"],
+        by: Ledger(&["story", "recording"]),
+        on: &[TABLE],
+    },
+    Calls {
+        at: "shared/src/ledger/read/listing.rs",
+        of: &["query"],
+        by: Ledger(&["calls"]),
+        on: &[
+            "${CallsTable.Arn}/index/by-time",
+            "${CallsTable.Arn}/index/by-from",
+            "${CallsTable.Arn}/index/by-to",
+        ],
+    },
+    Calls { at: "shared/src", of: &["get_parameters_by_path"], by: Everyone, on: &[SOURCES] },
+    Calls {
+        at: "functions/recordings/src/upload",
+        of: &[
+            "put_object",
+            "head_object",
+            "get_object",
+            "create_multipart_upload",
+            "upload_part",
+            "complete_multipart_upload",
+            "abort_multipart_upload",
+        ],
+        by: Own("recordings"),
+        on: &[RECORDINGS],
+    },
+    Calls {
+        at: "functions/query/src/recording.rs",
+        of: &["get_object"],
+        by: Own("query"),
+        on: &[RECORDINGS],
+    },
+];
+
+/// Calls that the template allows and no function makes yet. One must go when its call comes.
+pub(super) const CALLS_TO_COME: &[(&str, &str)] = &[("shared/src/source", "get_parameters_by_path")];
