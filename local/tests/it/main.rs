@@ -12,6 +12,7 @@ mod http_contract;
 mod kill;
 mod order;
 mod origin;
+mod parameters;
 mod proxy;
 mod query;
 mod recordings;
