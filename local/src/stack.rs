@@ -137,8 +137,10 @@ impl Stack {
     /// A port is taken, the data is in use by another process, or the sources are not right.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let sources = Sources::from_json(&options.sources)?;
-        let tokens = sources.query_tokens();
-        ensure!(!tokens.is_empty(), "the sources have no query.<name>.tokens: nobody could read the ledger");
+        ensure!(
+            !sources.query_tokens().is_empty(),
+            "the sources have no query.<name>.tokens: nobody could read the ledger"
+        );
         let (stop, stopping) = watch::channel(false);
         let credentials = Credentials {
             access_key_id: ACCESS_KEY_ID.to_owned(),
@@ -177,7 +179,7 @@ impl Stack {
             Provider::ALL.map(|provider| (provider, Webhook::new(provider, sources.clone(), ledger.clone())));
         let functions = Functions {
             webhooks: webhooks.into(),
-            query: Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), tokens),
+            query: Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources.clone()),
         };
 
         let mut tasks = JoinSet::new();

@@ -19,6 +19,7 @@ pub struct Aws {
     credentials: Credentials,
     dynamodb_endpoint: Option<String>,
     s3_endpoint: Option<String>,
+    ssm_endpoint: Option<String>,
     http_client: SharedHttpClient,
 }
 
@@ -35,7 +36,8 @@ impl Aws {
         );
         let (dynamodb, s3) =
             (reader.optional(env::AWS_ENDPOINT_URL_DYNAMODB), reader.optional(env::AWS_ENDPOINT_URL_S3));
-        Self::new(region, credentials, dynamodb, s3)
+        let ssm_endpoint = reader.optional(env::AWS_ENDPOINT_URL_SSM);
+        Self { ssm_endpoint, ..Self::new(region, credentials, dynamodb, s3) }
     }
 
     /// With other endpoints than the region's own, if any are given.
@@ -46,7 +48,13 @@ impl Aws {
         s3_endpoint: Option<String>,
     ) -> Self {
         let http_client = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
-        Self { region, credentials, dynamodb_endpoint, s3_endpoint, http_client }
+        Self { region, credentials, dynamodb_endpoint, s3_endpoint, ssm_endpoint: None, http_client }
+    }
+
+    /// The same with another endpoint for SSM.
+    #[must_use]
+    pub fn with_ssm_endpoint(self, endpoint: String) -> Self {
+        Self { ssm_endpoint: Some(endpoint), ..self }
     }
 
     /// A client for the table.
@@ -74,6 +82,19 @@ impl Aws {
             .force_path_style(self.s3_endpoint.is_some());
         config.set_endpoint_url(self.s3_endpoint.clone());
         aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// A client for the parameters.
+    pub(crate) fn ssm(&self) -> aws_sdk_ssm::Client {
+        let mut config = aws_sdk_ssm::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.http_client.clone())
+            .timeout_config(timeouts(Duration::from_millis(1_500)))
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
+        config.set_endpoint_url(self.ssm_endpoint.clone());
+        aws_sdk_ssm::Client::from_conf(config.build())
     }
 }
 

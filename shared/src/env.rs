@@ -6,7 +6,9 @@ use std::env;
 pub const TABLE_NAME: &str = "TABLE_NAME";
 /// The bucket of recordings and large bodies. Set by the template.
 pub const BUCKET_NAME: &str = "BUCKET_NAME";
-/// The sources as JSON, all of them; each function reads its own entry.
+/// Where the sources are in SSM Parameter Store: `<this>/<provider>/<source>`. Set by the template.
+pub const SOURCES_PATH: &str = "SOURCES_PATH";
+/// The sources as JSON, all of them, instead; for local runs. Empty is as good as unset.
 pub const SOURCES: &str = "SOURCES";
 /// How many days the deliveries' bodies are kept, 1 to 3650. Optional, 400.
 pub const EVIDENCE_RETENTION_DAYS: &str = "EVIDENCE_RETENTION_DAYS";
@@ -24,6 +26,8 @@ pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 pub const AWS_ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// Another endpoint for S3. Optional; for local runs. Empty is as good as unset.
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
+/// Another endpoint for SSM. Optional; for local runs. Empty is as good as unset.
+pub const AWS_ENDPOINT_URL_SSM: &str = "AWS_ENDPOINT_URL_SSM";
 
 /// Reads variables and remembers what is wrong with them, to tell all of it at once.
 #[derive(Debug, Default)]
@@ -76,6 +80,11 @@ impl Reader {
     /// Adds a problem that something else found in a variable's value.
     pub fn problem(&mut self, name: &'static str, problem: impl std::fmt::Display) {
         self.problems.push(format!("{name}: {problem}"));
+    }
+
+    /// Whether nothing was wrong so far.
+    pub fn is_right(&self) -> bool {
+        self.problems.is_empty()
     }
 
     /// The value, unless anything was wrong.

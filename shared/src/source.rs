@@ -13,6 +13,10 @@ use serde::Deserialize;
 use crate::provider::Provider;
 use crate::signature::{Ed25519Key, HmacKey, Token};
 
+mod live;
+
+pub use live::{LiveSources, Pace, Unread};
+
 /// How far a signed timestamp may be from now, in either direction, unless a source says otherwise.
 const DEFAULT_TOLERANCE_SECONDS: u64 = 300;
 
@@ -85,13 +89,18 @@ impl Sources {
     /// # Errors
     /// Every problem with its place, none with the value in it. Whoever deploys can mend them.
     pub fn from_json(json: &str) -> Result<Self, BadSources> {
-        let configured: BTreeMap<String, BTreeMap<String, serde_json::Value>> = serde_json::from_str(json)
-            .map_err(|error| {
-                BadSources(vec![format!(
-                    "the sources are not {{\"<provider>\":{{\"<source>\":{{…}}}}}}: {}",
-                    place(&error)
-                )])
-            })?;
+        let configured = serde_json::from_str(json).map_err(|error| {
+            BadSources(vec![format!(
+                "the sources are not {{\"<provider>\":{{\"<source>\":{{…}}}}}}: {}",
+                place(&error)
+            )])
+        })?;
+        Self::from_map(configured)
+    }
+
+    fn from_map(
+        configured: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    ) -> Result<Self, BadSources> {
         let mut problems = Vec::new();
         let mut sources = Self::default();
         for (reader, entries) in configured {
@@ -122,6 +131,11 @@ impl Sources {
         self.0.get(provider.name()).is_some_and(|sources| !sources.is_empty())
     }
 
+    /// Whether nobody has any source.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(BTreeMap::is_empty)
+    }
+
     /// The tokens that may read the ledger.
     pub fn query_tokens(&self) -> Vec<Token> {
         let readers = self.0.get(QUERY).into_iter().flat_map(BTreeMap::values);
@@ -130,7 +144,7 @@ impl Sources {
 }
 
 /// The entry whose tokens may read the ledger.
-const QUERY: &str = "query";
+pub const QUERY: &str = "query";
 
 /// A source as it is written; a field that is not here is an error and not a default.
 #[derive(Deserialize)]

@@ -11,9 +11,9 @@ use crate::aws::Aws;
 use crate::env;
 use crate::lambda::{self, Request};
 use crate::ledger::{Claims, Entry, Ledger, Outcome};
-use crate::provider::{Delivery, Normalized, Provider, Rejection, Unusable};
+use crate::provider::{Delivery, Normalized, Provider, Rejection, Unusable, Verified};
 use crate::reply::{Problem, Reply};
-use crate::source::Sources;
+use crate::source::{LiveSources, Source, Sources};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 
@@ -31,7 +31,7 @@ const DEFAULT_RETENTION_DAYS: u64 = 400;
 #[derive(Debug)]
 pub struct Webhook {
     provider: Provider,
-    sources: Sources,
+    sources: LiveSources,
     ledger: Ledger,
 }
 
@@ -42,33 +42,37 @@ pub struct Webhook {
 /// reached.
 pub async fn run(provider: Provider) -> Result<(), lambda::Error> {
     telemetry::init();
-    let webhook = Webhook::from_env(provider).inspect_err(|error| tracing::error!("{error}"))?;
-    webhook.ledger.warm_up().await;
+    let webhook = Webhook::from_env(provider).await.inspect_err(|error| tracing::error!("{error}"))?;
     lambda::serve(|request| webhook.respond(request, Timestamp::now())).await
 }
 
 impl Webhook {
     /// A provider's webhooks, into a ledger.
-    pub fn new(provider: Provider, sources: Sources, ledger: Ledger) -> Self {
-        Self { provider, sources, ledger }
+    pub fn new(provider: Provider, sources: impl Into<LiveSources>, ledger: Ledger) -> Self {
+        Self { provider, sources: sources.into(), ledger }
     }
 
-    fn from_env(provider: Provider) -> Result<Self, env::BadEnvironment> {
+    /// As the environment says, with the keys read and the connection to the table open.
+    async fn from_env(provider: Provider) -> Result<Self, env::BadEnvironment> {
         let mut reader = env::Reader::default();
-        let sources = Sources::from_env(&mut reader);
-        if !sources.has(provider) {
+        let aws = Aws::from_env(&mut reader);
+        let ledger = Ledger::from_env(&mut reader, &aws);
+        let readers = [provider.name()];
+        let (sources, ()) =
+            tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), ledger.warm_up());
+        if reader.is_right() && !sources.current().has(provider) {
             reader.problem(
                 env::SOURCES,
                 format!("no source for {}: it would refuse everything", provider.name()),
             );
         }
-        let ledger = Ledger::from_env(&mut reader);
         reader.finish(Self::new(provider, sources, ledger))
     }
 
     /// Answers one request that arrived at a time.
     pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
         let started = Instant::now();
+        self.sources.refresh_if_due();
         let result = self.receive(&request, received_at).await;
         let duration_ms = started.elapsed().as_millis();
         let (provider, request_id) = (self.provider.name(), request.request_id.as_str());
@@ -89,12 +93,14 @@ impl Webhook {
         }
     }
 
-    async fn receive(&self, request: &Request, received_at: Timestamp) -> Result<Received, Problem> {
-        if request.method != Method::POST {
-            let message = format!("{} is not a way to deliver a webhook; use POST.", request.method);
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
-        }
-        let source = request.path.get("source").and_then(|name| self.sources.get(self.provider, name));
+    /// The delivery's source, and its body once that is known to be genuine.
+    fn verify<'a>(
+        &self,
+        sources: &'a Sources,
+        request: &Request,
+        received_at: Timestamp,
+    ) -> Result<(&'a Source, Verified), Problem> {
+        let source = request.path.get("source").and_then(|name| sources.get(self.provider, name));
         let source = source.ok_or_else(|| {
             Problem::new(StatusCode::NOT_FOUND, "source_unknown", "No source of this name is configured.")
         })?;
@@ -106,8 +112,23 @@ impl Webhook {
         }
         let token = request.path.get("token").map(String::as_str);
         let delivery = Delivery { headers: &request.headers, body, token, received_at };
-        let verified =
-            self.provider.verify(source, delivery).map_err(|rejection| unauthorized(&rejection))?;
+        let verified = self.provider.verify(source, delivery);
+        Ok((source, verified.map_err(|rejection| unauthorized(&rejection))?))
+    }
+
+    async fn receive(&self, request: &Request, received_at: Timestamp) -> Result<Received, Problem> {
+        if request.method != Method::POST {
+            let message = format!("{} is not a way to deliver a webhook; use POST.", request.method);
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
+        }
+        let mut sources = self.sources.current();
+        let mut verified = self.verify(&sources, request, received_at);
+        // The keys may have been rotated since they were read.
+        if matches!(&verified, Err(problem) if is_miss(problem)) && self.sources.refresh_after_miss().await {
+            sources = self.sources.current();
+            verified = self.verify(&sources, request, received_at);
+        }
+        let (source, verified) = verified?;
 
         let normalized = self.provider.normalize(source, &verified);
         match &normalized {
@@ -144,26 +165,11 @@ struct Received {
 
 impl Ledger {
     /// The ledger that the environment names.
-    pub fn from_env(reader: &mut env::Reader) -> Self {
+    pub fn from_env(reader: &mut env::Reader, aws: &Aws) -> Self {
         let table = reader.required(env::TABLE_NAME);
         let bucket = reader.required(env::BUCKET_NAME);
         let retention_days = reader.number(env::EVIDENCE_RETENTION_DAYS, DEFAULT_RETENTION_DAYS, 1..=3650);
-        let aws = Aws::from_env(reader);
         Self::new(aws.dynamodb(), table, Claims::new(aws.s3(), bucket), retention_days)
-    }
-}
-
-impl Sources {
-    /// The sources that the environment names.
-    pub fn from_env(reader: &mut env::Reader) -> Self {
-        let json = reader.required(env::SOURCES);
-        if json.is_empty() {
-            return Self::default();
-        }
-        Self::from_json(&json).unwrap_or_else(|error| {
-            reader.problem(env::SOURCES, error);
-            Self::default()
-        })
     }
 }
 
@@ -179,6 +185,11 @@ fn status(outcome: Outcome) -> &'static str {
 
 fn unreadable(message: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", message)
+}
+
+/// Whether other keys than those we have could have made a difference.
+fn is_miss(problem: &Problem) -> bool {
+    matches!(problem.code, "source_unknown" | "signature_mismatch" | "token_mismatch")
 }
 
 fn unauthorized(rejection: &Rejection) -> Problem {

@@ -14,7 +14,7 @@ use shared::ledger::{Claims, Ledger, Unavailable};
 use shared::provider::Provider;
 use shared::reply::{Problem, Reply};
 use shared::signature::Token;
-use shared::source::Sources;
+use shared::source::{self, LiveSources};
 use shared::telemetry;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
@@ -30,13 +30,16 @@ mod route;
 
 use route::Route;
 
+/// The token is nobody's.
+const TOKEN_MISMATCH: &str = "token_mismatch";
+
 /// Answers questions about calls.
 pub struct Query {
     ledger: Ledger,
     s3: aws_sdk_s3::Client,
     bucket: String,
     claims: Claims,
-    tokens: Vec<Token>,
+    sources: LiveSources,
 }
 
 /// Runs the function until Lambda ends the environment.
@@ -45,41 +48,40 @@ pub struct Query {
 /// The environment is not complete, there is no token, or Lambda's runtime API can't be reached.
 pub async fn run() -> Result<(), lambda::Error> {
     telemetry::init();
-    let query = Query::from_env().inspect_err(|error| tracing::error!("{error}"))?;
-    query.warm_up().await;
+    let query = Query::from_env().await.inspect_err(|error| tracing::error!("{error}"))?;
     lambda::serve(|request| query.respond(request, Timestamp::now())).await
 }
 
 impl Query {
-    /// A reader of a ledger, and of the bucket beside it, for the bearers of any of the tokens.
+    /// A reader of a ledger, and of the bucket beside it, for the bearers of any token of the sources
+    /// called `query`.
     ///
     /// Without tokens it answers nobody.
-    pub fn new(ledger: Ledger, s3: aws_sdk_s3::Client, bucket: String, tokens: Vec<Token>) -> Self {
+    pub fn new(
+        ledger: Ledger,
+        s3: aws_sdk_s3::Client,
+        bucket: String,
+        sources: impl Into<LiveSources>,
+    ) -> Self {
         let claims = Claims::new(s3.clone(), bucket.clone());
-        Self { ledger, s3, bucket, claims, tokens }
+        Self { ledger, s3, bucket, claims, sources: sources.into() }
     }
 
-    fn from_env() -> Result<Self, env::BadEnvironment> {
+    /// As the environment says, with the tokens read and the connection to the table open.
+    async fn from_env() -> Result<Self, env::BadEnvironment> {
         let mut reader = env::Reader::default();
-        let tokens = Sources::from_env(&mut reader).query_tokens();
-        if tokens.is_empty() {
-            reader.problem(env::SOURCES, "no token for query: it would refuse everybody");
-        }
         let table = reader.required(env::TABLE_NAME);
         let bucket = reader.required(env::BUCKET_NAME);
         let aws = Aws::from_env(&mut reader);
-        let s3 = aws.s3();
-        let claims = Claims::new(s3.clone(), bucket.clone());
+        let claims = Claims::new(aws.s3(), bucket.clone());
         let ledger = Ledger::new(aws.dynamodb(), table, claims, WRITES_NO_DELIVERIES);
-        reader.finish(Self::new(ledger, s3, bucket, tokens))
-    }
-
-    /// Opens the connection to the table with a request that this function may make, so that the
-    /// first reader does not wait for it.
-    async fn warm_up(&self) {
-        if let Err(error) = self.ledger.story(Provider::Sautikit, "warm-up", "").await {
-            tracing::warn!(%error, "the table could not be reached at the start");
+        let readers = [source::QUERY];
+        let (sources, ()) =
+            tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), warm_up(&ledger));
+        if reader.is_right() && sources.current().query_tokens().is_empty() {
+            reader.problem(env::SOURCES, "no token for query: it would refuse everybody");
         }
+        reader.finish(Self::new(ledger, aws.s3(), bucket, sources))
     }
 
     /// Answers one request that arrived at a time.
@@ -87,7 +89,15 @@ impl Query {
         let started = Instant::now();
         let request_id = request.request_id.as_str();
         let route = Route::of(&request);
-        let result = match self.authenticate(&request.headers) {
+        self.sources.refresh_if_due();
+        let mut authentic = self.authenticate(&request.headers);
+        // The tokens may have been rotated since they were read.
+        if matches!(&authentic, Err(problem) if problem.code == TOKEN_MISMATCH)
+            && self.sources.refresh_after_miss().await
+        {
+            authentic = self.authenticate(&request.headers);
+        }
+        let result = match authentic {
             // Boxed, since the compiler lays futures inside futures out only so deep.
             Ok(()) => Box::pin(self.answer(route, &request, received_at)).await,
             Err(problem) => Err(problem),
@@ -151,8 +161,8 @@ impl Query {
                 "token_missing",
                 "Send a token of the query source: Authorization: Bearer <token>.",
             )),
-            Some(token) if Token::any_matches(&self.tokens, token) => Ok(()),
-            Some(_) => Err(unauthorized("token_mismatch", "The token is not one of the query source's.")),
+            Some(token) if Token::any_matches(&self.sources.current().query_tokens(), token) => Ok(()),
+            Some(_) => Err(unauthorized(TOKEN_MISMATCH, "The token is not one of the query source's.")),
         }
     }
 }
@@ -160,6 +170,14 @@ impl Query {
 impl fmt::Debug for Query {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Query").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// Opens the connection to the table with a request that this function may make, so that the first
+/// reader does not wait for it.
+async fn warm_up(ledger: &Ledger) {
+    if let Err(error) = ledger.story(Provider::Sautikit, "warm-up", "").await {
+        tracing::warn!(%error, "the table could not be reached at the start");
     }
 }
 

@@ -103,7 +103,11 @@ impl Recordings {
     }
 
     async fn transfer(&self, job: &Job, upload: &mut Upload<'_>) -> Result<Copied, Fault> {
-        let Some(source) = self.sources.get(job.provider, &job.source) else {
+        let mut sources = self.sources.current();
+        if sources.get(job.provider, &job.source).is_none() && self.sources.refresh_after_miss().await {
+            sources = self.sources.current();
+        }
+        let Some(source) = sources.get(job.provider, &job.source) else {
             return Err(Fault::transient_with("source_unknown", "the source is not configured"));
         };
         let origin = Origin { link: &job.link, source };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use shared::ledger::{Ledger, Unavailable};
-use shared::source::Sources;
+use shared::source::LiveSources;
 use tokio::time::Instant;
 
 mod attempt;
@@ -51,7 +51,7 @@ const LEAST_COPYING: Duration = Duration::from_secs(20);
 pub struct Recordings {
     ledger: Ledger,
     bucket: Bucket,
-    sources: Sources,
+    sources: LiveSources,
     fetcher: Fetcher,
     memory: Memory,
     emit: fn(&str),
@@ -75,11 +75,12 @@ impl Recordings {
         ledger: Ledger,
         s3: aws_sdk_s3::Client,
         bucket: String,
-        sources: Sources,
+        sources: impl Into<LiveSources>,
         policy: Policy,
     ) -> Result<Self, NoFetcher> {
         let fetcher = Fetcher::new(policy)?;
         let bucket = Bucket { client: s3, name: bucket };
+        let sources = sources.into();
         Ok(Self { ledger, bucket, sources, fetcher, memory: Memory::default(), emit: metrics::to_log })
     }
 
@@ -95,6 +96,7 @@ impl Recordings {
     /// The table did not answer for some of the jobs. The others were handled all the same, and a
     /// schedule's next run finds what is left.
     pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Summary, Unavailable> {
+        self.sources.refresh_if_due();
         let budget = Budget::until(deadline);
         let (summary, unavailable) = match Work::of(&event) {
             Work::Pending(keys) => {

@@ -7,8 +7,9 @@ use recordings::{DEFAULT_MAX_BYTES, Policy, Recordings, metrics};
 use serde_json::Value;
 use shared::aws::Aws;
 use shared::env;
-use shared::ledger::{Claims, Ledger};
-use shared::source::Sources;
+use shared::ledger::Ledger;
+use shared::provider::Provider;
+use shared::source::LiveSources;
 use tokio::time::Instant;
 
 /// What is left unused at the end of an invocation, so that Lambda never has to end it.
@@ -17,7 +18,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     shared::telemetry::init();
-    let recordings = from_env()?;
+    let recordings = from_env().await.inspect_err(|error| tracing::error!("{error}"))?;
     let recordings = &recordings;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
@@ -28,20 +29,18 @@ async fn main() -> Result<(), Error> {
 }
 
 /// The copier as the environment says, or all that is wrong with the environment.
-fn from_env() -> Result<Recordings, Error> {
+async fn from_env() -> Result<Recordings, Error> {
     let mut reader = env::Reader::default();
     let aws = Aws::from_env(&mut reader);
-    let table = reader.required(env::TABLE_NAME);
+    let ledger = Ledger::from_env(&mut reader, &aws);
     let bucket = reader.required(env::BUCKET_NAME);
-    let sources = Sources::from_json(&reader.required(env::SOURCES)).unwrap_or_else(|problems| {
-        reader.problem(env::SOURCES, problems);
-        Sources::default()
-    });
-    let retention_days = reader.number(env::EVIDENCE_RETENTION_DAYS, 400, 1..=3650);
     let max_bytes = reader.number(env::RECORDING_MAX_BYTES, DEFAULT_MAX_BYTES, 1 << 20..=5 << 30);
+    let readers = Provider::ALL.map(Provider::name);
+    let sources = LiveSources::from_env(&mut reader, &aws, &readers).await;
+    if reader.is_right() && sources.current().is_empty() {
+        reader.problem(env::SOURCES, "no source at all: there is nothing to copy");
+    }
     reader.finish(())?;
-    let (dynamodb, s3) = (aws.dynamodb(), aws.s3());
-    let ledger = Ledger::new(dynamodb, table, Claims::new(s3.clone(), bucket.clone()), retention_days);
-    let recordings = Recordings::new(ledger, s3, bucket, sources, Policy::production(max_bytes))?;
+    let recordings = Recordings::new(ledger, aws.s3(), bucket, sources, Policy::production(max_bytes))?;
     Ok(recordings.with_metrics(metrics::to_stdout))
 }

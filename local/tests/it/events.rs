@@ -69,8 +69,8 @@ async fn the_events_of_the_copier_find_their_job() -> anyhow::Result<()> {
 async fn the_events_of_the_read_api_are_answered() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
     bed.sample("sautikit-call-completed").await?;
-    let tokens = Sources::from_json(&Options::in_memory()?.sources)?.query_tokens();
-    let query = Query::new(bed.stack.ledger.clone(), bed.stack.aws.s3(), stack::BUCKET.to_owned(), tokens);
+    let sources = Sources::from_json(&Options::in_memory()?.sources)?;
+    let query = Query::new(bed.stack.ledger.clone(), bed.stack.aws.s3(), stack::BUCKET.to_owned(), sources);
     for name in ["query-calls", "query-call"] {
         let event: ApiGatewayV2httpRequest = serde_json::from_value(committed(name)?)?;
         let answer = lambda::answer(|request| query.respond(request, Timestamp::now()), event).await;

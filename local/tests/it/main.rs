@@ -13,6 +13,7 @@ mod kill;
 mod order;
 mod origin;
 mod policies;
+mod parameters;
 mod proxy;
 mod query;
 mod recordings;

@@ -23,7 +23,7 @@ use shared::lambda::Request;
 use shared::ledger::{Claims, Ledger, key};
 use shared::provider::{Provider, sign_sautikit, sign_sautikit_timestamped, sign_telnyx};
 use shared::reply::Reply;
-use shared::signature::{Ed25519Signer, HmacKey, Token};
+use shared::signature::{Ed25519Signer, HmacKey};
 use shared::source::Sources;
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
@@ -171,8 +171,14 @@ impl Bundle {
 fn reader(aws: &Aws) -> (Ledger, Query) {
     let claims = Claims::new(aws.s3(), BUCKET.to_owned());
     let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 400);
-    let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), vec![Token::new(TOKEN)]);
+    let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), reading(TOKEN));
     (ledger, query)
+}
+
+/// Sources that let the bearers of a token read.
+fn reading(token: &str) -> Sources {
+    let sources = json!({ "query": { "default": { "tokens": [token] } } });
+    Sources::from_json(&sources.to_string()).expect("sources")
 }
 
 fn aws(table_port: u16, bucket_port: u16) -> Aws {
@@ -816,7 +822,7 @@ async fn only_bearers_of_a_token_are_answered() -> anyhow::Result<()> {
     assert_eq!(answer(Some(b"Bearer \xff\xfe"), Method::GET, &[]).await.status, 401);
 
     let (_, nobody) =
-        (&bundle, Query::new(bundle.ledger.clone(), bundle.aws.s3(), BUCKET.to_owned(), vec![]));
+        (&bundle, Query::new(bundle.ledger.clone(), bundle.aws.s3(), BUCKET.to_owned(), Sources::default()));
     let reply = nobody.respond(authorized(Method::GET, &[], "day=2026-06-27"), Timestamp::now()).await;
     assert_eq!(problem(&reply), (401, "token_mismatch".to_owned()));
     Ok(())

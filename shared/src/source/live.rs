@@ -1,0 +1,265 @@
+//! The sources a function works with now: read at the start, and again while it runs.
+//!
+//! They come from `SOURCES`, or from SSM Parameter Store: one SecureString per source, named
+//! `<SOURCES_PATH>/<provider>/<source>`. Parameters are read again every five minutes, in the
+//! background, and at once when a delivery fits none of the keys: a key that was rotated a moment ago
+//! is taken, and one that was removed is refused a few minutes later at most.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{BadSources, Sources, place};
+use crate::aws::Aws;
+use crate::env;
+
+/// How often parameters may be read again.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// After how long they are read again anyway.
+    pub due: Duration,
+    /// After how long something that fits no key has them read again: strangers must not make us ask
+    /// with every request of theirs.
+    pub after_miss: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { due: Duration::from_secs(300), after_miss: Duration::from_secs(20) }
+    }
+}
+
+/// How many pages of parameters are read for one reader: 500 sources.
+const MAX_PAGES: usize = 50;
+
+/// The sources a function works with now. Clones share them.
+#[derive(Clone)]
+pub struct LiveSources(Arc<Live>);
+
+struct Live {
+    current: RwLock<Arc<Sources>>,
+    parameters: Option<Parameters>,
+    /// When the parameters were last asked for.
+    asked_at: Mutex<Instant>,
+}
+
+/// Where the parameters are.
+struct Parameters {
+    client: Client,
+    path: String,
+    readers: Vec<&'static str>,
+    pace: Pace,
+}
+
+/// Parameters that can't be read; the message says which, and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// Nothing is there.
+    #[error(
+        "there is no parameter under {path}; create one: aws ssm put-parameter --name {path}/default \
+         --type SecureString --value '{example}'"
+    )]
+    Missing {
+        /// Where.
+        path: String,
+        /// What could be there.
+        example: &'static str,
+    },
+    /// The store does not answer as asked.
+    #[error("the parameters under {path} can't be read: {cause}")]
+    Unavailable {
+        /// Where they are.
+        path: String,
+        /// The store's word for it.
+        cause: String,
+    },
+    /// There is no JSON in one of them.
+    #[error("the parameter {name} is not JSON: {place}")]
+    NotJson {
+        /// Its name.
+        name: String,
+        /// Where in it.
+        place: String,
+    },
+    /// They are JSON, and not a source.
+    #[error("under {path}: {problems}")]
+    Bad {
+        /// Where they are.
+        path: String,
+        /// All that is wrong with them.
+        problems: BadSources,
+    },
+}
+
+impl LiveSources {
+    /// The sources that the environment names, read now. `readers` are the providers, or `query`,
+    /// whose sources are wanted.
+    ///
+    /// What is wrong with them is told to `environment`.
+    pub async fn from_env(environment: &mut env::Reader, aws: &Aws, readers: &[&'static str]) -> Self {
+        if let Some(json) = environment.optional(env::SOURCES) {
+            return Self::from(Sources::from_json(&json).unwrap_or_else(|error| {
+                environment.problem(env::SOURCES, error);
+                Sources::default()
+            }));
+        }
+        let Some(path) = environment.optional(env::SOURCES_PATH) else {
+            let both = "is not set, and neither is SOURCES: nothing says with which keys to verify";
+            environment.problem(env::SOURCES_PATH, both);
+            return Self::from(Sources::default());
+        };
+        if !environment.is_right() {
+            // With a wrong environment nothing would answer, and all of it is told at once.
+            return Self::from(Sources::default());
+        }
+        Self::from_parameters(aws, &path, readers, Pace::default()).await.unwrap_or_else(|unread| {
+            environment.problem(env::SOURCES_PATH, unread);
+            Self::from(Sources::default())
+        })
+    }
+
+    /// The sources under a path in Parameter Store, read now.
+    ///
+    /// # Errors
+    /// There are none, or they can't be read: the first one that can't.
+    pub async fn from_parameters(
+        aws: &Aws,
+        path: &str,
+        readers: &[&'static str],
+        pace: Pace,
+    ) -> Result<Self, Unread> {
+        let path = path.trim_end_matches('/').to_owned();
+        let parameters = Parameters { client: aws.ssm(), path, readers: readers.to_vec(), pace };
+        let sources = parameters.read().await?;
+        Ok(Self::new(sources, Some(parameters)))
+    }
+
+    fn new(sources: Sources, parameters: Option<Parameters>) -> Self {
+        let current = RwLock::new(Arc::new(sources));
+        Self(Arc::new(Live { current, parameters, asked_at: Mutex::new(Instant::now()) }))
+    }
+
+    /// The sources as they were last read.
+    pub fn current(&self) -> Arc<Sources> {
+        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the parameters again in the background, if that is due.
+    pub fn refresh_if_due(&self) {
+        if self.may_ask(|pace| pace.due) {
+            let sources = self.clone();
+            tokio::spawn(async move { sources.refresh().await });
+        }
+    }
+
+    /// Reads the parameters again because something fits none of the keys; answers whether there may
+    /// be others now.
+    pub async fn refresh_after_miss(&self) -> bool {
+        self.may_ask(|pace| pace.after_miss) && self.refresh().await
+    }
+
+    /// Whether the parameters may be asked for; who is told so must do it.
+    fn may_ask(&self, after: impl Fn(Pace) -> Duration) -> bool {
+        let Some(parameters) = &self.0.parameters else { return false };
+        let mut asked_at = self.0.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = asked_at.elapsed() >= after(parameters.pace);
+        if may {
+            *asked_at = Instant::now();
+        }
+        may
+    }
+
+    /// Takes what the parameters say now. What can't be read changes nothing: the keys we have are
+    /// better than none.
+    async fn refresh(&self) -> bool {
+        let Some(parameters) = &self.0.parameters else { return false };
+        match parameters.read().await {
+            Ok(sources) => {
+                *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the sources were not refreshed");
+                false
+            }
+        }
+    }
+}
+
+impl From<Sources> for LiveSources {
+    /// Sources that stay as they are.
+    fn from(sources: Sources) -> Self {
+        Self::new(sources, None)
+    }
+}
+
+impl fmt::Debug for LiveSources {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("LiveSources").field(&self.current()).finish()
+    }
+}
+
+impl Parameters {
+    /// Every source of every reader. A reader with none is an error where it is the only one.
+    async fn read(&self) -> Result<Sources, Unread> {
+        let mut found = BTreeMap::new();
+        for (reader, entries) in
+            futures_util::future::try_join_all(self.readers.iter().map(|reader| self.read_one(reader)))
+                .await?
+        {
+            found.insert(reader.to_owned(), entries);
+        }
+        if found.values().all(BTreeMap::is_empty) {
+            let (path, example) = match self.readers[..] {
+                [reader] => (format!("{}/{reader}", self.path), example(reader)),
+                _ => (format!("{}/<provider>", self.path), "{…}"),
+            };
+            return Err(Unread::Missing { path, example });
+        }
+        Sources::from_map(found).map_err(|problems| Unread::Bad { path: self.path.clone(), problems })
+    }
+
+    async fn read_one<'a>(&self, reader: &'a str) -> Result<(&'a str, BTreeMap<String, Value>), Unread> {
+        let path = format!("{}/{reader}", self.path);
+        let mut pages =
+            self.client.get_parameters_by_path().path(&path).with_decryption(true).into_paginator().send();
+        let mut entries = BTreeMap::new();
+        for _ in 0..MAX_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page =
+                page.map_err(|error| Unread::Unavailable { path: path.clone(), cause: cause(&error) })?;
+            for parameter in page.parameters() {
+                let (name, value) = (parameter.name().unwrap_or_default(), parameter.value());
+                let value = serde_json::from_str(value.unwrap_or_default())
+                    .map_err(|error| Unread::NotJson { name: name.to_owned(), place: place(&error) })?;
+                entries.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), value);
+            }
+        }
+        Ok((reader, entries))
+    }
+}
+
+/// What a source of a reader looks like.
+fn example(reader: &str) -> &'static str {
+    match reader {
+        "sautikit" => r#"{"secrets":["<the webhook secret>"]}"#,
+        "telnyx" => r#"{"public_keys":["<the account public key>"]}"#,
+        _ => r#"{"tokens":["<at least 128 random bits>"]}"#,
+    }
+}
+
+/// The service's code, and nothing of the request.
+fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error").to_owned(),
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
+        _ => "no answer that could be read".to_owned(),
+    }
+}
