@@ -171,10 +171,13 @@ impl Stack {
             Claims::new(aws.s3(), BUCKET.to_owned()),
             RETENTION_DAYS,
         );
-        let recordings = Arc::new(
-            Recordings::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources.clone(), options.policy)?
-                .with_metrics(|line| tracing::debug!("{line}")),
-        );
+        let recordings = Arc::new(Recordings::new(
+            ledger.clone(),
+            aws.s3(),
+            BUCKET.to_owned(),
+            sources.clone(),
+            options.policy,
+        )?);
         let webhooks =
             Provider::ALL.map(|provider| (provider, Webhook::new(provider, sources.clone(), ledger.clone())));
         let functions = Functions {

@@ -14,6 +14,8 @@ pub const SOURCES: &str = "SOURCES";
 pub const EVIDENCE_RETENTION_DAYS: &str = "EVIDENCE_RETENTION_DAYS";
 /// The largest recording that is copied, in bytes. Optional, 1 GiB.
 pub const RECORDING_MAX_BYTES: &str = "RECORDING_MAX_BYTES";
+/// The stack's name, which tells its metrics from others. Set by the template.
+pub const STACK_NAME: &str = "STACK_NAME";
 /// The region. Set by Lambda.
 pub const AWS_REGION: &str = "AWS_REGION";
 /// The credentials' id. Set by Lambda, as the two that follow.

@@ -16,6 +16,7 @@ pub mod env;
 pub mod hangup;
 pub mod lambda;
 pub mod ledger;
+pub mod metrics;
 pub mod party;
 mod payload;
 pub mod provider;

@@ -1,7 +1,9 @@
 //! A webhook function: verify, normalize, apply, answer.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -11,6 +13,7 @@ use crate::aws::Aws;
 use crate::env;
 use crate::lambda::{self, Request};
 use crate::ledger::{Claims, Entry, Ledger, Outcome};
+use crate::metrics::Metrics;
 use crate::provider::{Delivery, Normalized, Provider, Rejection, Unusable, Verified};
 use crate::reply::{Problem, Reply};
 use crate::source::{LiveSources, Source, Sources};
@@ -33,6 +36,7 @@ pub struct Webhook {
     provider: Provider,
     sources: LiveSources,
     ledger: Ledger,
+    metrics: Metrics,
 }
 
 /// Runs a provider's function until Lambda ends the environment.
@@ -49,7 +53,7 @@ pub async fn run(provider: Provider) -> Result<(), lambda::Error> {
 impl Webhook {
     /// A provider's webhooks, into a ledger.
     pub fn new(provider: Provider, sources: impl Into<LiveSources>, ledger: Ledger) -> Self {
-        Self { provider, sources: sources.into(), ledger }
+        Self { provider, sources: sources.into(), ledger, metrics: Metrics::default() }
     }
 
     /// As the environment says, with the keys read and the connection to the table open.
@@ -66,16 +70,21 @@ impl Webhook {
                 format!("no source for {}: it would refuse everything", provider.name()),
             );
         }
-        reader.finish(Self::new(provider, sources, ledger))
+        let metrics = Metrics::from_env(&mut reader);
+        reader.finish(Self { metrics, ..Self::new(provider, sources, ledger) })
     }
 
     /// Answers one request that arrived at a time.
     pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
         let started = Instant::now();
         self.sources.refresh_if_due();
-        let result = self.receive(&request, received_at).await;
+        // A panic is our bug and this one request's loss; it is counted like every answer.
+        let result = AssertUnwindSafe(self.receive(&request, received_at)).catch_unwind().await;
+        let result = result.unwrap_or_else(|_| Err(Problem::internal()));
         let duration_ms = started.elapsed().as_millis();
         let (provider, request_id) = (self.provider.name(), request.request_id.as_str());
+        let outcome = result.as_ref().map_or_else(|problem| problem.code, |received| received.status);
+        self.metrics.delivery(received_at, provider, outcome);
         match result {
             Ok(received) => {
                 let Received { status, kind, source, call_id } = &received;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use shared::ledger::Unavailable;
-use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Problem};
+use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Leased, Problem};
 use shared::ledger::key::Key;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crate::backoff::{Attempt, MAX_ATTEMPTS, conclude};
 use crate::fault::Fault;
 use crate::fetch::{Download, Origin};
-use crate::metrics::Copy;
+use crate::metrics::{self, Copy};
 use crate::name::Name;
 use crate::summary::Attempted;
 use crate::upload::{self, Upload};
@@ -47,8 +47,14 @@ impl Recordings {
             return Ok(Attempted::Skipped);
         }
         let started = Instant::now();
-        let Some(job) = self.ledger.lease(key, Timestamp::now(), LEASE_SECONDS).await? else {
-            return Ok(Attempted::Skipped);
+        let job = match self.ledger.lease(key, Timestamp::now(), LEASE_SECONDS).await? {
+            Leased::Taken(job) => job,
+            Leased::NotDue => return Ok(Attempted::Skipped),
+            Leased::Unreadable => {
+                tracing::error!("a job ended whose item lacks what a copy needs");
+                metrics::unreadable(&self.metrics, Timestamp::now());
+                return Ok(Attempted::Ended);
+            }
         };
         let mut upload = Upload::new(&self.bucket, Name::new(&job));
         let end = tokio::select! {
@@ -173,7 +179,12 @@ impl Recordings {
 
     fn report(&self, job: &Job, end: &End, finished: Finished, bytes: u64, started: Instant) {
         let now = Timestamp::now();
-        let (outcome, error) = (end.state(), end.problem().map(Problem::to_string));
+        let error = end.problem().map(Problem::to_string);
+        let outcome = match finished {
+            Finished::Written => end.state(),
+            Finished::Requeued => "requeued",
+            Finished::Lost => "lost",
+        };
         let copy = Copy {
             provider: job.provider.name(),
             outcome,
@@ -182,7 +193,7 @@ impl Recordings {
             attempt: job.attempt,
             age_at_copy_seconds: now.duration_since(job.created_at).as_secs_f64().max(0.0),
         };
-        (self.emit)(&copy.line(now));
+        metrics::copy(&self.metrics, now, &copy);
         tracing::info!(
             provider = copy.provider,
             source = job.source,
@@ -190,7 +201,6 @@ impl Recordings {
             recording_id = job.recording_id,
             outcome,
             error,
-            ?finished,
             bytes,
             duration_ms = copy.duration_ms,
             attempt = job.attempt,

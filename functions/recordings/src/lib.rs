@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use shared::ledger::{Ledger, Unavailable};
+use shared::metrics::Metrics;
 use shared::source::LiveSources;
 use tokio::time::Instant;
 
@@ -20,7 +21,7 @@ mod fault;
 mod fetch;
 pub mod guard;
 mod memory;
-pub mod metrics;
+mod metrics;
 mod name;
 mod sniff;
 mod summary;
@@ -54,7 +55,7 @@ pub struct Recordings {
     sources: LiveSources,
     fetcher: Fetcher,
     memory: Memory,
-    emit: fn(&str),
+    metrics: Metrics,
 }
 
 /// Until when an invocation does what.
@@ -81,13 +82,13 @@ impl Recordings {
         let fetcher = Fetcher::new(policy)?;
         let bucket = Bucket { client: s3, name: bucket };
         let sources = sources.into();
-        Ok(Self { ledger, bucket, sources, fetcher, memory: Memory::default(), emit: metrics::to_log })
+        Ok(Self { ledger, bucket, sources, fetcher, memory: Memory::default(), metrics: Metrics::default() })
     }
 
-    /// The same with another place for the lines of metrics than the log.
+    /// The same with another place for metrics than the log.
     #[must_use]
-    pub fn with_metrics(self, emit: fn(&str)) -> Self {
-        Self { emit, ..self }
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Handles an event of the table's stream, or, for any other event, everything that is due.
@@ -103,7 +104,10 @@ impl Recordings {
                 let jobs = futures_util::stream::iter(keys).map(Ok);
                 self.attempt_all(jobs, budget).await
             }
-            Work::Sweep => self.attempt_all(self.due_keys(budget), budget).await,
+            Work::Sweep => {
+                self.report_oldest_due().await;
+                self.attempt_all(self.due_keys(budget), budget).await
+            }
         };
         tracing::info!(?summary, "recordings handled");
         unavailable.map_or(Ok(summary), Err)

@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use recordings::{DEFAULT_MAX_BYTES, Policy, Recordings, metrics};
+use recordings::{DEFAULT_MAX_BYTES, Policy, Recordings};
 use serde_json::Value;
 use shared::aws::Aws;
 use shared::env;
 use shared::ledger::Ledger;
+use shared::metrics::Metrics;
 use shared::provider::Provider;
 use shared::source::LiveSources;
 use tokio::time::Instant;
@@ -34,6 +35,7 @@ async fn from_env() -> Result<Recordings, Error> {
     let aws = Aws::from_env(&mut reader);
     let ledger = Ledger::from_env(&mut reader, &aws);
     let bucket = reader.required(env::BUCKET_NAME);
+    let metrics = Metrics::from_env(&mut reader);
     let max_bytes = reader.number(env::RECORDING_MAX_BYTES, DEFAULT_MAX_BYTES, 1 << 20..=5 << 30);
     let readers = Provider::ALL.map(Provider::name);
     let sources = LiveSources::from_env(&mut reader, &aws, &readers).await;
@@ -42,5 +44,5 @@ async fn from_env() -> Result<Recordings, Error> {
     }
     reader.finish(())?;
     let recordings = Recordings::new(ledger, aws.s3(), bucket, sources, Policy::production(max_bytes))?;
-    Ok(recordings.with_metrics(metrics::to_stdout))
+    Ok(recordings.with_metrics(metrics))
 }

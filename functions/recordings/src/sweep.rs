@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use futures_util::Stream;
+use futures_util::future::try_join_all;
 use shared::ledger::Unavailable;
 use shared::ledger::jobs::Due;
 use shared::ledger::key::{Key, WORK_SHARDS};
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
-use crate::{Budget, Recordings};
+use crate::{Budget, Recordings, metrics};
 
 /// How many keys are read at a time.
 const PAGE: i32 = 50;
@@ -26,6 +27,20 @@ struct Position {
 }
 
 impl Recordings {
+    /// Tells how long the job that is due longest has been waiting, before any of them is tried.
+    pub(crate) async fn report_oldest_due(&self) {
+        let now = Timestamp::now();
+        let first = (0..WORK_SHARDS).map(|shard| self.ledger.due(shard, now, None, 1));
+        match try_join_all(first).await {
+            Ok(first) => {
+                let oldest = first.iter().flatten().filter_map(Due::since).min().unwrap_or(now);
+                metrics::oldest_due(&self.metrics, now, now.duration_since(oldest).as_secs_f64());
+            }
+            // What is not told raises an alarm as well.
+            Err(error) => tracing::warn!(%error, "how long jobs wait is not known"),
+        }
+    }
+
     /// The keys of all that is due, as long as there is time to copy it.
     ///
     /// A shard that can't be read is reported and passed.

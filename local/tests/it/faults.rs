@@ -11,6 +11,7 @@ use local::gateway;
 use local::sample::{self, Sample};
 use local::stack::{self, Options, TABLE};
 use serde_json::{Value, json};
+use shared::ledger::jobs::Leased;
 use shared::ledger::key::{self, Key};
 use shared::ledger::{Claims, Ledger};
 use shared::provider::Provider;
@@ -270,7 +271,7 @@ async fn a_newer_link_that_comes_while_a_copier_takes_the_job_leaves_the_lease_a
     let ledger = faulty.bed.stack.ledger.clone();
     let leasing = async move {
         let leased = ledger.lease(&job, Timestamp::now(), 60).await;
-        assert!(matches!(leased, Ok(Some(_))), "{leased:?}");
+        assert!(matches!(leased, Ok(Leased::Taken(_))), "{leased:?}");
     };
     *faulty.script.meanwhile.lock().expect("the lock") = Some(Box::pin(leasing));
     // The first transaction learns that call and job are there; the second one is too late.

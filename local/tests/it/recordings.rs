@@ -185,7 +185,7 @@ async fn retry_after_is_heeded_and_the_expiry_before_it() -> anyhow::Result<()> 
         bed.announce_with("closing", &origin.url("/a"), &[("source_expires_at", &rfc3339(expiry))]).await?;
     bed.sweep().await?;
     // A stream record that comes again must not cut the wait short.
-    ensure!(bed.ledger.lease(&open, Timestamp::now(), 90).await?.is_none(), "leased before it was due");
+    ensure!(bed.ledger.lease(&open, Timestamp::now(), 90).await?.job().is_none(), "leased before it was due");
     let wait = |item: &Item| -> anyhow::Result<i64> {
         Ok(text(item, "work_due").parse::<Timestamp>()?.duration_since(Timestamp::now()).as_secs())
     };
@@ -340,12 +340,12 @@ async fn a_dead_copiers_job_is_due_when_its_lease_ends() -> anyhow::Result<()> {
     let (bed, origin) = (Bed::start().await?, Origin::of(wav(100)).await?);
     let key = bed.announce("c", &origin.url("/a")).await?;
     let now = Timestamp::now();
-    let dead = bed.ledger.lease(&key, now, 90).await?.context("not leased")?;
-    ensure!(bed.ledger.lease(&key, now, 90).await?.is_none(), "leased twice");
+    let dead = bed.ledger.lease(&key, now, 90).await?.job().context("not leased")?;
+    ensure!(bed.ledger.lease(&key, now, 90).await?.job().is_none(), "leased twice");
     assert_eq!(bed.sweep().await?, Summary::default());
     let later = now + SignedDuration::from_secs(91);
     assert_eq!(bed.ledger.renew(&dead, now, 60).await?, Lease::Held);
-    let job = bed.ledger.lease(&key, later, 90).await?.context("not leased")?;
+    let job = bed.ledger.lease(&key, later, 90).await?.job().context("not leased")?;
     assert_eq!(job.attempt, 2);
     // Whoever lost the lease can neither keep it nor end the job.
     assert_eq!(bed.ledger.renew(&dead, later, 90).await?, Lease::Lost);
@@ -372,7 +372,7 @@ async fn a_link_that_is_replaced_while_the_old_one_fails_is_tried_next() -> anyh
         },
     ] {
         bed.set(&key, &[("url", "https://old.example/"), ("work_due", &rfc3339(now))]).await?;
-        let job = bed.ledger.lease(&key, now, 90).await?.context("not leased")?;
+        let job = bed.ledger.lease(&key, now, 90).await?.job().context("not leased")?;
         bed.set(&key, &[("url", &origin.url("/a"))]).await?;
         assert_eq!(bed.ledger.finish(&job, &end, now).await?, Finished::Requeued);
         assert_eq!(text(&bed.item(&key).await?, "state"), "pending");
@@ -430,7 +430,7 @@ async fn attempts_are_bounded_even_when_copiers_die() -> anyhow::Result<()> {
     let now = Timestamp::now();
     for attempt in 0..30 {
         let at = now - SignedDuration::from_secs(10_000 - attempt * 100);
-        bed.ledger.lease(&key, at, 1).await?.context("not leased")?;
+        bed.ledger.lease(&key, at, 1).await?.job().context("not leased")?;
     }
     bed.sweep().await?;
     let item = bed.item(&key).await?;

@@ -65,6 +65,17 @@ pub struct Due {
     work_due: String,
 }
 
+/// What became of the wish to have a job.
+#[derive(Clone, Debug)]
+pub enum Leased {
+    /// It is the caller's now.
+    Taken(Job),
+    /// It is not due, or another's.
+    NotDue,
+    /// Its item lacks what a copy needs; it has ended as failed.
+    Unreadable,
+}
+
 /// Whether a lease is still one's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
@@ -74,17 +85,29 @@ pub enum Lease {
     Lost,
 }
 
+impl Leased {
+    /// The job, if it is the caller's now.
+    pub fn job(self) -> Option<Job> {
+        match self {
+            Self::Taken(job) => Some(job),
+            Self::NotDue | Self::Unreadable => None,
+        }
+    }
+}
+
+impl Due {
+    /// Since when it is due.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.work_due.parse().ok()
+    }
+}
+
 impl Ledger {
-    /// Takes a job that is due, for some seconds; `None` if it is not due, or another has it.
+    /// Takes a job that is due, for some seconds.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn lease(
-        &self,
-        key: &Key,
-        now: Timestamp,
-        lease_seconds: u64,
-    ) -> Result<Option<Job>, Unavailable> {
+    pub async fn lease(&self, key: &Key, now: Timestamp, lease_seconds: u64) -> Result<Leased, Unavailable> {
         let lease = format!("{:032x}", fastrand::u128(..));
         let update = "SET #state = :copying, #lease = :lease, #lease_until = :until, #work_due = :until, \
                       #work_shard = :shard, #leased_at = :now \
@@ -107,15 +130,13 @@ impl Ledger {
             Changed::Done(item) => item,
             // Our own request went through and its answer was lost; this is the answer to the repetition.
             Changed::Unmet(Some(item)) if get_text(&item, "lease") == Some(&lease) => item,
-            Changed::Unmet(_) => return Ok(None),
+            Changed::Unmet(_) => return Ok(Leased::NotDue),
         };
-        match Job::read(key, &item) {
-            Some(job) => Ok(Some(job)),
-            None => {
-                self.end_unreadable(key, &lease, now).await?;
-                Ok(None)
-            }
+        if let Some(job) = Job::read(key, &item) {
+            return Ok(Leased::Taken(job));
         }
+        self.end_unreadable(key, &lease, now).await?;
+        Ok(Leased::Unreadable)
     }
 
     /// Keeps a lease for some seconds from now.

@@ -141,4 +141,4 @@ pub(super) const CALLS: &[Calls] = &[
 ];
 
 /// Calls that the template allows and no function makes yet. One must go when its call comes.
-pub(super) const CALLS_TO_COME: &[(&str, &str)] = &[("shared/src/source", "get_parameters_by_path")];
+pub(super) const CALLS_TO_COME: &[(&str, &str)] = &[];
