@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, IF_RANGE, RANGE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use shared::source::Source;
@@ -12,12 +12,14 @@ use tokio::time::timeout;
 
 use self::answer::Answer;
 use self::resolver::CheckedResolver;
+use self::resume::Resume;
 use crate::fault::Fault;
 use crate::guard::{MAX_REDIRECTS, Policy, Refusal, Target, is_listed_exactly};
 
 mod answer;
 mod download;
 mod resolver;
+mod resume;
 mod speed;
 
 pub(crate) use download::Download;
@@ -45,13 +47,6 @@ pub struct NoFetcher(String);
 pub(crate) struct Origin<'a> {
     pub(crate) link: &'a shared::ledger::jobs::Link,
     pub(crate) source: &'a Source,
-}
-
-/// From which byte to go on, if what is there is still the same.
-#[derive(Clone, Debug)]
-pub(crate) struct Resume {
-    offset: u64,
-    validator: HeaderValue,
 }
 
 impl Fetcher {
@@ -122,10 +117,8 @@ impl Fetcher {
         if let Some(credentials) = credentials {
             headers.insert(AUTHORIZATION, credentials.clone());
         }
-        if let Some(Resume { offset, validator }) = resume {
-            let range = HeaderValue::from_str(&format!("bytes={offset}-"));
-            headers.insert(RANGE, range.map_err(|_| Fault::transient("range"))?);
-            headers.insert(IF_RANGE, validator.clone());
+        if let Some(resume) = resume {
+            resume.ask(&mut headers);
         }
         let request = self.client.get(target.url().clone()).headers(headers).send();
         match timeout(self.policy.limits.head, request).await {

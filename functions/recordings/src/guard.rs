@@ -52,6 +52,8 @@ pub struct Limits {
     pub window: Duration,
     /// The slowest average speed.
     pub min_bytes_per_second: u64,
+    /// The pause before a lost download is taken up for the first time; doubled for each one after it.
+    pub resume_pause: Duration,
 }
 
 impl Default for Limits {
@@ -61,6 +63,7 @@ impl Default for Limits {
             idle: Duration::from_secs(20),
             window: Duration::from_secs(30),
             min_bytes_per_second: 8 * 1024,
+            resume_pause: Duration::from_millis(250),
         }
     }
 }
