@@ -104,11 +104,11 @@ impl Recordings {
             // Attempts that ended nowhere count as well: a job that kills its copiers must end, too.
             return Err(Fault::transient("too_many_attempts"));
         }
-        let copied = timeout_at(budget.copying, self.transfer(job, upload)).await;
+        let copied = timeout_at(budget.copying, self.transfer(job, upload, budget)).await;
         copied.unwrap_or_else(|_| Err(Fault::transient("out_of_time")))
     }
 
-    async fn transfer(&self, job: &Job, upload: &mut Upload<'_>) -> Result<Copied, Fault> {
+    async fn transfer(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> Result<Copied, Fault> {
         let mut sources = self.sources.current();
         if sources.get(job.provider, &job.source).is_none() && self.sources.refresh_after_miss().await {
             sources = self.sources.current();
@@ -117,7 +117,8 @@ impl Recordings {
             return Err(Fault::transient_with("source_unknown", "the source is not configured"));
         };
         let origin = Origin { link: &job.link, source };
-        let mut download = Download::open(&self.fetcher, origin, job.announced_size_bytes).await?;
+        let announced = job.announced_size_bytes;
+        let mut download = Download::open(&self.fetcher, origin, announced, budget.copying).await?;
         upload.prepare(&self.memory, download.size()).await?;
         while let Some(piece) = download.chunk().await? {
             upload.write(piece).await?;

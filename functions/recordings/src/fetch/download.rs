@@ -7,7 +7,7 @@ use shared::ledger::jobs::Problem;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::resume::{Resume, Validator, is_chunked, is_identity};
-use super::speed::{Speed, TooSlow};
+use super::speed::{Ahead, Speed, TooSlow};
 use super::{Fetcher, Origin};
 use crate::fault::Fault;
 
@@ -29,14 +29,18 @@ pub(crate) struct Download<'a> {
     received: u64,
     resumes: u32,
     speed: Speed,
+    /// Until when it may go on.
+    until: Instant,
 }
 
 impl<'a> Download<'a> {
-    /// Opens a link. `announced` is the size that the provider told, if it did.
+    /// Opens a link. `announced` is the size that the provider told, if it did; `until` is when whoever
+    /// asks for the pieces will stop: what can't end by then is given up before.
     pub(crate) async fn open(
         fetcher: &'a Fetcher,
         origin: Origin<'a>,
         announced: Option<u64>,
+        until: Instant,
     ) -> Result<Self, Fault> {
         let response = fetcher.open(origin, None).await?;
         if response.status() != StatusCode::OK {
@@ -57,6 +61,7 @@ impl<'a> Download<'a> {
             received: 0,
             resumes: 0,
             speed: Speed::default(),
+            until,
         };
         if size.is_some_and(|size| size > download.max_bytes()) {
             return Err(download.too_large());
@@ -83,7 +88,7 @@ impl<'a> Download<'a> {
                     if self.size.is_some_and(|size| self.received > size) {
                         return Err(Fault::transient("size_mismatch"));
                     }
-                    let speed = self.speed.count(chunk.len(), started.elapsed(), limits);
+                    let speed = self.speed.count(chunk.len(), started.elapsed(), self.ahead(), limits);
                     speed.map_err(|TooSlow| Fault::transient("too_slow"))?;
                     return Ok(Some(chunk));
                 }
@@ -126,6 +131,12 @@ impl<'a> Download<'a> {
     /// Whether what was received is all, now that nothing more comes.
     fn is_whole(&self) -> bool {
         self.size.or(self.announced).is_none_or(|size| size == self.received)
+    }
+
+    /// What is still to come, if that is known.
+    fn ahead(&self) -> Option<Ahead> {
+        let bytes = self.size?.saturating_sub(self.received);
+        Some(Ahead { bytes, time: self.until.saturating_duration_since(Instant::now()) })
     }
 
     fn max_bytes(&self) -> u64 {
