@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, redirect};
+use reqwest::dns::Resolve;
+use reqwest::{Client, ClientBuilder, Response, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use shared::source::Source;
 use tokio::time::timeout;
 
 use self::answer::Answer;
-use self::resolver::CheckedResolver;
+use self::resolver::{CheckedResolver, SystemResolver};
 use self::resume::Resume;
 use crate::fault::Fault;
 use crate::guard::{MAX_REDIRECTS, Policy, Refusal, Target, is_listed_exactly};
@@ -50,27 +51,11 @@ pub(crate) struct Origin<'a> {
 }
 
 impl Fetcher {
-    /// A client that trusts the public web's roots, follows nothing by itself and uses no proxy.
+    /// Trusts the public web's roots and asks the system's resolver; nothing can choose others.
     pub(crate) fn new(policy: Policy) -> Result<Self, NoFetcher> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| NoFetcher(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            // A kept connection may be closed the moment it is used again, and its address was checked
-            // for another job, perhaps long ago.
-            .pool_max_idle_per_host(0)
-            .dns_resolver(Arc::new(CheckedResolver(policy.clone())))
-            .build()
-            .map_err(|error| NoFetcher(error.without_url().to_string()))?;
+        let client = client(&policy, SystemResolver, roots)?.build();
+        let client = client.map_err(|error| NoFetcher(error.without_url().to_string()))?;
         Ok(Self { client, policy })
     }
 
@@ -137,6 +122,30 @@ impl Fetcher {
         value.set_sensitive(true);
         Some(value)
     }
+}
+
+/// A client that follows nothing by itself, uses no proxy, and connects to addresses that are checked.
+fn client(
+    policy: &Policy,
+    lookup: impl Resolve + 'static,
+    roots: RootCertStore,
+) -> Result<ClientBuilder, NoFetcher> {
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| NoFetcher(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        // A kept connection may be closed the moment it is used again, and its address was checked
+        // for another job, perhaps long ago.
+        .pool_max_idle_per_host(0)
+        .dns_resolver(CheckedResolver::new(policy.clone(), lookup)))
 }
 
 /// What a failed request was, told without its URL.

@@ -12,6 +12,8 @@ use url::{Host, ParseError, Url};
 use self::address::Class;
 
 pub mod address;
+#[cfg(test)]
+pub(crate) mod hostile;
 mod hosts;
 mod refusal;
 

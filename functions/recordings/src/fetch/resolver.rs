@@ -1,22 +1,48 @@
 //! Resolving names: the connection goes to checked addresses, so nothing can change in between.
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::guard::Policy;
 
-/// Resolves a name with the system's resolver, and answers its addresses only if all may be used.
-#[derive(Clone, Debug)]
-pub(super) struct CheckedResolver(pub(super) Policy);
+/// Answers a name's addresses only if all of them may be used.
+pub(super) struct CheckedResolver {
+    policy: Policy,
+    lookup: Arc<dyn Resolve>,
+}
+
+/// Looks names up as the system does.
+pub(super) struct SystemResolver;
+
+impl CheckedResolver {
+    /// Checks what a lookup finds, every time anew.
+    pub(super) fn new(policy: Policy, lookup: impl Resolve + 'static) -> Self {
+        Self { policy, lookup: Arc::new(lookup) }
+    }
+}
 
 impl Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0.clone();
+        let (policy, lookup) = (self.policy.clone(), self.lookup.resolve(name));
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = lookup.await?.collect();
             policy.admit(&found)?;
+            if found.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+            }
             Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
 }

@@ -5,9 +5,15 @@ use shared::provider::Provider;
 use shared::source::Sources;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::*;
 use crate::guard::DEFAULT_MAX_BYTES;
+
+mod names;
+mod proxies;
+mod served;
+mod tls;
 
 fn production() -> Fetcher {
     Fetcher::new(Policy::production(DEFAULT_MAX_BYTES)).unwrap()
@@ -16,6 +22,38 @@ fn production() -> Fetcher {
 fn source(more: &str) -> Source {
     let json = format!(r#"{{"sautikit":{{"default":{{"secrets":["whsec_test"]{more}}}}}}}"#);
     Sources::from_json(&json).unwrap().get(Provider::Sautikit, "default").unwrap().clone()
+}
+
+/// A policy, less patient.
+fn short(mut policy: Policy) -> Policy {
+    policy.limits.head = Duration::from_secs(2);
+    policy.limits.resume_pause = Duration::from_millis(1);
+    policy
+}
+
+/// Downloads a link as a copy does.
+async fn copied(
+    fetcher: &Fetcher,
+    source: &Source,
+    url: &str,
+    announced: Option<u64>,
+) -> Result<Vec<u8>, Fault> {
+    let link = Link::new(url);
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut download = Download::open(fetcher, Origin { link: &link, source }, announced, until).await?;
+    let mut body = Vec::new();
+    while let Some(piece) = download.chunk().await? {
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// The rule by which a link was rejected.
+fn rejected(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Rejected(problem) => problem.code,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A target that no production policy would let through.
@@ -28,10 +66,7 @@ async fn a_name_is_refused_again_when_it_resolves_to_this_machine() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/r.mp3", listener.local_addr().unwrap().port());
     let fault = production().send(&target(&url), None, None).await.unwrap_err();
-    match fault {
-        Fault::Rejected(problem) => assert_eq!(problem.code, "address_not_public"),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(rejected(fault), "address_not_public");
     // Not so much as a connection was made.
     assert!(timeout(Duration::from_millis(100), listener.accept()).await.is_err());
 }
