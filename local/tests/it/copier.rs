@@ -128,6 +128,16 @@ impl Bed {
         Ok(())
     }
 
+    /// Announces a recording's size, as some payloads do.
+    pub(crate) async fn announce_size(&self, key: &Key, size_bytes: u64) -> anyhow::Result<()> {
+        let update = self.aws.dynamodb().update_item().table_name(TABLE);
+        (update.set_key(Some(key.attributes())).update_expression("SET announced_size_bytes = :size"))
+            .expression_attribute_values(":size", AttributeValue::N(size_bytes.to_string()))
+            .send()
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn object(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let object = self.aws.s3().get_object().bucket(BUCKET).key(key).send().await?;
         Ok(object.body.collect().await?.to_vec())

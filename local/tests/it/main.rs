@@ -8,6 +8,7 @@ mod copier;
 mod crashes;
 mod events;
 mod faults;
+mod hostile;
 mod http_contract;
 mod kill;
 mod order;
