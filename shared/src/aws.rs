@@ -11,6 +11,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 
 use crate::env;
+use crate::source::ParameterStore;
 
 /// Where the stores are and who asks.
 #[derive(Clone)]
@@ -85,16 +86,10 @@ impl Aws {
     }
 
     /// A client for the parameters.
-    pub(crate) fn ssm(&self) -> aws_sdk_ssm::Client {
-        let mut config = aws_sdk_ssm::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http_client.clone())
-            .timeout_config(timeouts(Duration::from_millis(1_500)))
-            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)));
-        config.set_endpoint_url(self.ssm_endpoint.clone());
-        aws_sdk_ssm::Client::from_conf(config.build())
+    pub(crate) fn ssm(&self) -> ParameterStore {
+        let timeouts = timeouts(Duration::from_millis(1_500));
+        let (endpoint, http_client) = (self.ssm_endpoint.as_deref(), self.http_client.clone());
+        ParameterStore::new(&self.region, &self.credentials, endpoint, http_client, timeouts)
     }
 }
 

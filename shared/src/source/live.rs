@@ -10,11 +10,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use aws_sdk_ssm::Client;
-use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::parameters::ParameterStore;
 use super::{BadSources, Sources, place};
 use crate::aws::Aws;
 use crate::env;
@@ -35,9 +34,6 @@ impl Default for Pace {
     }
 }
 
-/// How many pages of parameters are read for one reader: 500 sources.
-const MAX_PAGES: usize = 50;
-
 /// The sources a function works with now. Clones share them.
 #[derive(Clone)]
 pub struct LiveSources(Arc<Live>);
@@ -51,7 +47,7 @@ struct Live {
 
 /// Where the parameters are.
 struct Parameters {
-    client: Client,
+    store: ParameterStore,
     path: String,
     readers: Vec<&'static str>,
     pace: Pace,
@@ -135,7 +131,7 @@ impl LiveSources {
         pace: Pace,
     ) -> Result<Self, Unread> {
         let path = path.trim_end_matches('/').to_owned();
-        let parameters = Parameters { client: aws.ssm(), path, readers: readers.to_vec(), pace };
+        let parameters = Parameters { store: aws.ssm(), path, readers: readers.to_vec(), pace };
         let sources = parameters.read().await?;
         Ok(Self::new(sources, Some(parameters)))
     }
@@ -227,19 +223,13 @@ impl Parameters {
 
     async fn read_one<'a>(&self, reader: &'a str) -> Result<(&'a str, BTreeMap<String, Value>), Unread> {
         let path = format!("{}/{reader}", self.path);
-        let mut pages =
-            self.client.get_parameters_by_path().path(&path).with_decryption(true).into_paginator().send();
+        let found = self.store.get_parameters_by_path(&path).await;
         let mut entries = BTreeMap::new();
-        for _ in 0..MAX_PAGES {
-            let Some(page) = pages.next().await else { break };
-            let page =
-                page.map_err(|error| Unread::Unavailable { path: path.clone(), cause: cause(&error) })?;
-            for parameter in page.parameters() {
-                let (name, value) = (parameter.name().unwrap_or_default(), parameter.value());
-                let value = serde_json::from_str(value.unwrap_or_default())
-                    .map_err(|error| Unread::NotJson { name: name.to_owned(), place: place(&error) })?;
-                entries.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), value);
-            }
+        for parameter in found.map_err(|cause| Unread::Unavailable { path, cause })? {
+            let name = parameter.name;
+            let value = serde_json::from_str(&parameter.value)
+                .map_err(|error| Unread::NotJson { name: name.clone(), place: place(&error) })?;
+            entries.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), value);
         }
         Ok((reader, entries))
     }
@@ -251,15 +241,5 @@ fn example(reader: &str) -> &'static str {
         "sautikit" => r#"{"secrets":["<the webhook secret>"]}"#,
         "telnyx" => r#"{"public_keys":["<the account public key>"]}"#,
         _ => r#"{"tokens":["<at least 128 random bits>"]}"#,
-    }
-}
-
-/// The service's code, and nothing of the request.
-fn cause<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
-    match error {
-        SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error").to_owned(),
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-        SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
-        _ => "no answer that could be read".to_owned(),
     }
 }

@@ -66,7 +66,10 @@ impl Parts {
             .upload_id(upload_id)
             .part_number(number)
             .checksum_crc64_nvme(&checksum)
-            .body(ByteStream::from(content));
+            .body(ByteStream::from(content))
+            .customize()
+            // The checksum is signed, and S3 compares it with the content: that is proof enough.
+            .disable_payload_signing();
         self.sending.spawn(async move {
             let answer = request.send().await.map_err(|error| store_fault(&error))?;
             let part = CompletedPart::builder().part_number(number).checksum_crc64_nvme(checksum);

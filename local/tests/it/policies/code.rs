@@ -61,6 +61,13 @@ impl Code {
                 }
             }
         }
+        // An operation of our own making says its name.
+        for (path, text) in &self.files {
+            for rest in text.split(".operation_name(\"").skip(1) {
+                let name = rest.split('"').next().unwrap_or_default();
+                calls.push(Call { path: path.clone(), operation: snake_case(name), tagged: false });
+            }
+        }
         let to_come = CALLS_TO_COME.iter().map(|(path, operation)| Call {
             path: (*path).to_owned(),
             operation: (*operation).to_owned(),
@@ -211,4 +218,16 @@ pub(super) fn compact(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
+}
+
+/// `GetItem` as `get_item`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for (index, character) in name.char_indices() {
+        if character.is_ascii_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    snake
 }

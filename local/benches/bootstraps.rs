@@ -1,0 +1,342 @@
+//! What the release binaries cost: a driver speaks the Lambda Runtime API to each of them, beside a
+//! bare function that only answers.
+//!
+//! `cargo bench -p local --bench bootstraps`
+//!
+//! Measured per start: from exec to the first request to the store, and to the first `GET …/next`
+//! (the warm-up call over TLS included); the first delivery; the processor time of warm deliveries;
+//! peak memory (`VmHWM`). Medians of [`RUNS`] starts, of all programs in turn.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark answers on the terminal, or stops"
+)]
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use jiff::Timestamp;
+use local::sample::Sample;
+use local::stack::{ACCESS_KEY_ID, BUCKET, Options, REGION, SECRET_ACCESS_KEY, Stack, TABLE};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::TlsAcceptor;
+
+/// The programs: the bare one, and the functions that receive webhooks, each with its sample and the
+/// field that makes another call of it.
+const PROGRAMS: [(&str, &str, &str); 5] = [
+    ("bare", "sautikit-call-completed", "data.call_id"),
+    ("sautikit", "sautikit-call-completed", "data.call_id"),
+    ("callkaro", "callkaro-call-ended", "data.callSid"),
+    ("telnyx", "telnyx-call-completed", "CallSid"),
+    ("agni", "agni-call-completed", "data.call_session_id"),
+];
+
+/// The functions that are only weighed.
+const WEIGHED: [&str; 2] = ["recordings", "query"];
+
+const RUNS: usize = 15;
+
+/// How many deliveries follow the first one.
+const WARM: usize = 200;
+
+/// The most that Lambda waits for a start.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What one start cost.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// From exec to the connection to the store.
+    before_network: Option<Duration>,
+    /// From exec to the first `next`.
+    init: Duration,
+    first: Duration,
+    /// Of one warm delivery.
+    cpu: Duration,
+    peak_bytes: u64,
+}
+
+#[tokio::main]
+async fn main() {
+    build();
+    let stack = Stack::start(Options { schedule: None, ..Options::in_memory().unwrap() }).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mut connected) = tls(stack.dynamodb, &folder.path().join("ca.pem")).await;
+    let (api, mut lambda) = runtime_api().await;
+    let environment = environment(&stack, store, api, folder.path());
+
+    let mut costs = vec![Vec::new(); PROGRAMS.len()];
+    for run in 0..RUNS {
+        for (program, costs) in PROGRAMS.iter().zip(&mut costs) {
+            costs.push(measure(program, run, &environment, &mut lambda, &mut connected).await);
+        }
+    }
+    println!("medians of {RUNS} starts; {WARM} warm deliveries each, of new calls, over TLS");
+    println!(
+        "{:10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
+        "", "init ms", "+ warm-up", "first ms", "cpu µs", "peak MiB", "zip MB"
+    );
+    for ((name, ..), costs) in PROGRAMS.iter().zip(&costs) {
+        let median = |of: &dyn Fn(&Cost) -> f64| {
+            let mut values: Vec<_> = costs.iter().map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
+        println!(
+            "{name:10} {:10.2} {:10.2} {:10.2} {:10.0} {:10.1} {:8.2}",
+            median(&|cost| milliseconds(cost.before_network.unwrap_or(cost.init))),
+            median(&|cost| milliseconds(cost.init)),
+            median(&|cost| milliseconds(cost.first)),
+            median(&|cost| milliseconds(cost.cpu) * 1e3),
+            median(&|cost| cost.peak_bytes as f64 / f64::from(1 << 20)),
+            zipped(&binary(name)),
+        );
+    }
+    for name in WEIGHED {
+        println!("{name:10} {:54} {:8.2}", "", zipped(&binary(name)));
+    }
+    stack.stop().await.unwrap();
+}
+
+/// Starts a program, lets it handle deliveries, and ends it.
+async fn measure(
+    (name, sample, field): &(&str, &str, &str),
+    run: usize,
+    environment: &[(String, String)],
+    lambda: &mut Lambda,
+    connected: &mut UnboundedReceiver<Instant>,
+) -> Cost {
+    let event = |index: usize| {
+        let mut sample = Sample::load(sample).unwrap();
+        sample.set(field, &format!("{name}-{run}-{index}")).unwrap();
+        sample.event("default", Timestamp::now()).unwrap().to_string()
+    };
+    let events: Vec<_> = (0..=WARM).map(event).collect();
+    let mut events = events.into_iter();
+    while connected.try_recv().is_ok() {}
+
+    let started = Instant::now();
+    let mut child = Ended(
+        Command::new(binary(name))
+            .env_clear()
+            .envs(environment.iter().cloned())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let init = lambda.asked(&mut child).await - started;
+    let before_network = connected.try_recv().ok().map(|at| at - started);
+    let first = lambda.handle(events.next().unwrap(), &mut child).await;
+    lambda.asked(&mut child).await;
+    let before = cpu_time(child.0.id());
+    for event in events {
+        lambda.handle(event, &mut child).await;
+        lambda.asked(&mut child).await;
+    }
+    let cpu = (cpu_time(child.0.id()) - before) / u32::try_from(WARM).unwrap();
+    Cost { before_network, init, first, cpu, peak_bytes: peak_bytes(child.0.id()) }
+}
+
+/// Ends the program when the measurement is over, or fails.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Lambda, as its programs see it.
+struct Lambda {
+    events: UnboundedSender<String>,
+    asked: UnboundedReceiver<Instant>,
+    answered: UnboundedReceiver<(Instant, Bytes)>,
+}
+
+impl Lambda {
+    /// Waits until the program asks for an event.
+    async fn asked(&mut self, child: &mut Ended) -> Instant {
+        let asked = tokio::time::timeout(PATIENCE, self.asked.recv()).await;
+        asked.unwrap_or_else(|_| panic!("it does not ask for events: {:?}", child.0.try_wait())).unwrap()
+    }
+
+    /// Has an event handled, and answers how long it took.
+    async fn handle(&mut self, event: String, child: &mut Ended) -> Duration {
+        let sent = Instant::now();
+        self.events.send(event).unwrap();
+        let answered = tokio::time::timeout(PATIENCE, self.answered.recv()).await;
+        let (at, answer) =
+            answered.unwrap_or_else(|_| panic!("no answer: {:?}", child.0.try_wait())).unwrap();
+        let text = String::from_utf8_lossy(&answer);
+        assert!(text.contains(r#""statusCode":200"#), "{text}");
+        at - sent
+    }
+}
+
+/// The [Lambda Runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+async fn runtime_api() -> (SocketAddr, Lambda) {
+    struct Shared {
+        asked: UnboundedSender<Instant>,
+        answered: UnboundedSender<(Instant, Bytes)>,
+        events: Mutex<UnboundedReceiver<String>>,
+    }
+    let (asks, asked) = unbounded_channel();
+    let (answers, answered) = unbounded_channel();
+    let (sends, events) = unbounded_channel();
+    let shared = Arc::new(Shared { asked: asks, answered: answers, events: Mutex::new(events) });
+    let next = async |State(shared): State<Arc<Shared>>| {
+        let _ = shared.asked.send(Instant::now());
+        let event = shared.events.lock().await.recv().await.unwrap_or_default();
+        let deadline = Timestamp::now().as_millisecond() + 10_000;
+        let headers = [
+            ("lambda-runtime-aws-request-id", "id".to_owned()),
+            ("lambda-runtime-deadline-ms", deadline.to_string()),
+            ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:0:function:f".to_owned()),
+        ];
+        (headers, event).into_response()
+    };
+    let response = async |State(shared): State<Arc<Shared>>, body: Bytes| {
+        let _ = shared.answered.send((Instant::now(), body));
+        StatusCode::ACCEPTED
+    };
+    let router = Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .with_state(shared);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (address, Lambda { events: sends, asked, answered })
+}
+
+/// TLS in front of the store, with a certificate of an authority of its own; tells each connection.
+async fn tls(store: SocketAddr, authority: &Path) -> (SocketAddr, UnboundedReceiver<Instant>) {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(authority, cert.pem()).unwrap();
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (connects, connected) = unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let _ = (connects.send(Instant::now()), stream.set_nodelay(true));
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let (Ok(mut client), Ok(mut server)) =
+                    (acceptor.accept(stream).await, TcpStream::connect(store).await)
+                else {
+                    return;
+                };
+                let _ = server.set_nodelay(true);
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (address, connected)
+}
+
+/// What Lambda and the template set.
+fn environment(stack: &Stack, store: SocketAddr, api: SocketAddr, folder: &Path) -> Vec<(String, String)> {
+    let sources = Options::in_memory().unwrap().sources;
+    let port = store.port();
+    let variables = [
+        ("AWS_LAMBDA_RUNTIME_API", api.to_string()),
+        ("AWS_LAMBDA_FUNCTION_NAME", "measured".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://localhost:{port}")),
+        ("AWS_ENDPOINT_URL_S3", format!("http://{}", stack.s3)),
+        ("SSL_CERT_FILE", folder.join("ca.pem").display().to_string()),
+        ("TABLE_NAME", TABLE.to_owned()),
+        ("BUCKET_NAME", BUCKET.to_owned()),
+        ("SOURCES", sources),
+    ];
+    variables.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Builds what is measured, as cargo-lambda and SAM build it.
+fn build() {
+    let functions = PROGRAMS[1..].iter().map(|(name, ..)| *name).chain(WEIGHED);
+    let functions = functions.flat_map(|name| ["-p", name]);
+    let mut build = Command::new(env!("CARGO"));
+    assert!(build.args(["build", "--release", "--bins"]).args(functions).status().unwrap().success());
+    let mut build = Command::new(env!("CARGO"));
+    assert!(
+        build.args(["build", "--release", "-p", "shared", "--example", "bare"]).status().unwrap().success()
+    );
+}
+
+/// Beside this benchmark's own binary, which is in `<target>/release/deps`.
+fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let release = own.ancestors().nth(2).unwrap();
+    if name == "bare" { release.join("examples/bare") } else { release.join(name) }
+}
+
+/// A binary's size in a zip file, in megabytes.
+fn zipped(binary: &Path) -> f64 {
+    #[derive(Default)]
+    struct Count(u64);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut encoder = DeflateEncoder::new(Count::default(), Compression::default());
+    io::copy(&mut File::open(binary).unwrap(), &mut encoder).unwrap();
+    encoder.flush().unwrap();
+    encoder.finish().unwrap().0 as f64 / 1e6
+}
+
+/// The processor time of all of a process's threads so far.
+fn cpu_time(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let nanoseconds = threads.filter_map(|thread| {
+        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanoseconds.sum())
+}
+
+/// The most memory that a process ever had.
+fn peak_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
