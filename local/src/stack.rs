@@ -1,5 +1,6 @@
 //! The whole bundle in one process: both stores, the six functions, what invokes them.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How a stack is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The address to listen on.
     pub host: String,
@@ -98,6 +99,21 @@ pub struct Stack {
 struct Functions {
     webhooks: Vec<(Provider, Webhook)>,
     query: Query,
+}
+
+impl fmt::Debug for Options {
+    /// Without the sources: they have the keys in them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, dynamodb_port, s3_port, storage, sources: _, schedule, policy } = self;
+        formatter
+            .debug_struct("Options")
+            .field("host", host)
+            .field("ports", &[port, dynamodb_port, s3_port])
+            .field("storage", storage)
+            .field("schedule", schedule)
+            .field("policy", policy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Options {

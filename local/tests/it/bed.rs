@@ -6,12 +6,14 @@ use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::{HeaderMap, HeaderName, Method};
 use jiff::Timestamp;
-use local::client::{Answer, Client, call_path};
+use local::client::{Answer, call_path};
 use local::gateway::HttpRequest;
 use local::sample::{self, Sample};
 use local::stack::{Options, Stack, TABLE};
 use serde_json::Value;
 use shared::provider::Provider;
+
+use crate::watch::{self, Client};
 
 pub(crate) struct Bed {
     pub(crate) stack: Stack,
@@ -24,6 +26,7 @@ impl Bed {
     }
 
     pub(crate) async fn with(options: Options) -> anyhow::Result<Self> {
+        watch::logs();
         let stack = Stack::start(options).await?;
         let client = Client::new(format!("http://{}", stack.address))?;
         Ok(Self { stack, client })

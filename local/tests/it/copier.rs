@@ -47,6 +47,7 @@ impl Bed {
             sources["sautikit"]["default"][name] = value.clone();
         }
         options.sources = sources.to_string();
+        crate::watch::logs();
         let stack = Stack::start(options).await?;
         let (aws, ledger) = (stack.aws.clone(), stack.ledger.clone());
         let sources = Sources::from_json(&sources.to_string())?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use local::client::{Client, call_path};
+use local::client::call_path;
 use local::sample;
 use serde_json::json;
 use shared::provider::Provider;
@@ -16,15 +16,19 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
+use crate::watch::{self, Client};
+
 /// `local serve` on free ports, and the address it says it is ready on.
 async fn serve(data: &Path) -> anyhow::Result<(Child, String)> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
         .args(["serve", "--port", "0", "--dynamodb-port", "0", "--s3-port", "0", "--data-dir"])
         .arg(data)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
+        .env_remove("RUST_LOG")
         .kill_on_drop(true)
         .spawn()?;
+    watch::output("the log of `local serve`", child.stderr.take().context("no log")?);
     let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
     let ready = lines.next_line().await?.context("it ended at once")?;
     let words: Vec<_> = ready.split(' ').collect();

@@ -28,6 +28,8 @@ use shared::source::Sources;
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 
+use crate::watch;
+
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 const TABLE: &str = "calls";
 const BUCKET: &str = "recordings";
@@ -51,6 +53,7 @@ struct Bundle {
 
 impl Bundle {
     async fn start() -> anyhow::Result<Self> {
+        watch::logs();
         let keys = local::Credentials {
             access_key_id: "local".to_owned(),
             secret_access_key: "local-secret".to_owned(),
@@ -104,7 +107,7 @@ impl Bundle {
         }
         request.body = Some(Bytes::from(body.to_owned()));
         let webhook = Webhook::new(provider, self.sources.clone(), self.ledger.clone());
-        let reply = webhook.respond(request, NOW.parse()?).await;
+        let reply = searched(webhook.respond(request, NOW.parse()?).await);
         let answer: Value = serde_json::from_str(&reply.body)?;
         ensure!(answer["status"] == status, "{answer} instead of {status}");
         Ok(())
@@ -112,7 +115,7 @@ impl Bundle {
 
     async fn list(&self, query: &str) -> anyhow::Result<Value> {
         let answer = self.query.respond(authorized(Method::GET, &[], query), Timestamp::now());
-        ok(&on_any_thread(answer).await)
+        ok(&searched(on_any_thread(answer).await))
     }
 
     /// The calls of every page, and how many there are on each.
@@ -132,7 +135,7 @@ impl Bundle {
 
     async fn call(&self, provider: Provider, source: &str, call_id: &str) -> Reply {
         let path = [("provider", provider.name()), ("source", source), ("call_id", call_id)];
-        self.query.respond(authorized(Method::GET, &path, ""), Timestamp::now()).await
+        searched(self.query.respond(authorized(Method::GET, &path, ""), Timestamp::now()).await)
     }
 
     async fn recording(&self, call_id: &str, recording_id: &str) -> Reply {
@@ -142,7 +145,7 @@ impl Bundle {
             ("call_id", call_id),
             ("recording_id", recording_id),
         ];
-        self.query.respond(authorized(Method::GET, &path, ""), Timestamp::now()).await
+        searched(self.query.respond(authorized(Method::GET, &path, ""), Timestamp::now()).await)
     }
 
     /// Brings a recording's job to a state as the copier does.
@@ -190,6 +193,12 @@ fn aws(table_port: u16, bucket_port: u16) -> Aws {
 /// A server hands a request to any of its threads.
 fn on_any_thread<T: Send>(answer: T) -> T {
     answer
+}
+
+/// A reply, after a look for what must not get out.
+fn searched(reply: Reply) -> Reply {
+    watch::searched(reply.status, &reply.headers, &reply.body);
+    reply
 }
 
 fn telnyx_key() -> Ed25519Signer {

@@ -69,7 +69,7 @@ pub struct Due {
 #[derive(Clone, Debug)]
 pub enum Leased {
     /// It is the caller's now.
-    Taken(Job),
+    Taken(Box<Job>),
     /// It is not due, or another's.
     NotDue,
     /// Its item lacks what a copy needs; it has ended as failed.
@@ -89,7 +89,7 @@ impl Leased {
     /// The job, if it is the caller's now.
     pub fn job(self) -> Option<Job> {
         match self {
-            Self::Taken(job) => Some(job),
+            Self::Taken(job) => Some(*job),
             Self::NotDue | Self::Unreadable => None,
         }
     }
@@ -133,7 +133,7 @@ impl Ledger {
             Changed::Unmet(_) => return Ok(Leased::NotDue),
         };
         if let Some(job) = Job::read(key, &item) {
-            return Ok(Leased::Taken(job));
+            return Ok(Leased::Taken(Box::new(job)));
         }
         self.end_unreadable(key, &lease, now).await?;
         Ok(Leased::Unreadable)
