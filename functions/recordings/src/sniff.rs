@@ -7,9 +7,6 @@ pub(crate) const ENOUGH_BYTES: usize = 4096;
 pub(crate) const EXTENSIONS: [&str; 11] =
     ["mp3", "wav", "ogg", "m4a", "mp4", "flac", "webm", "aac", "amr", "awb", "bin"];
 
-/// How a gzip stream begins: a page that was compressed unasked, and does not say so.
-const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
-
 /// A kind of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Media {
@@ -24,7 +21,7 @@ pub(crate) struct Media {
 pub(crate) enum NoRecording {
     /// There are none.
     Empty,
-    /// A page or a document: HTML, XML, JSON or other text, perhaps compressed.
+    /// A page or a document: HTML, XML, JSON or other text.
     Text,
 }
 
@@ -40,7 +37,7 @@ pub(crate) fn sniff(start: &[u8]) -> Result<Media, NoRecording> {
     if let Some((content_type, extension)) = known(start) {
         return Ok(Media { content_type, extension });
     }
-    if is_text(start) || start.starts_with(GZIP) {
+    if is_text(start) {
         return Err(NoRecording::Text);
     }
     Ok(Media { content_type: "application/octet-stream", extension: "bin" })
@@ -135,8 +132,7 @@ mod tests {
 
     #[test]
     fn a_page_is_no_recording() {
-        let pages: [&[u8]; 11] = [
-            GZIP,
+        let pages: [&[u8]; 10] = [
             b"<!DOCTYPE html><html>",
             b"\n\n  <html lang=en>",
             b"\xef\xbb\xbf<?xml version=\"1.0\"?><Error>",
