@@ -120,6 +120,24 @@ prove_start_api() {
     stop_last
 }
 
+# As a person types them, on the ports of events/env.json.
+prove_commands_of_the_readme() {
+    step "The README's commands"
+    start "$work/serve.log" cargo run -p local -- serve --host 0.0.0.0 --in-memory
+    if ! await 300 grep --extended-regexp '^ready|^Error' "$work/serve.log" || grep '^Error' "$work/serve.log"; then
+        skip "an event from standard input" "$(tail -n 1 "$work/serve.log")"
+        stop_last
+        return
+    fi
+    cargo run -p local -- event telnyx-call-completed | sam local invoke TelnyxFunction --event - --config-env local \
+        >"$work/readme.answer" 2>"$work/readme.log"
+    check "an event from standard input" "200 accepted ?*" "$(answer readme)"
+    sam local invoke QueryFunction --event events/query-calls.json --config-env local \
+        >"$work/readme.answer" 2>"$work/readme.log"
+    check "an event from a file" "200 0 calls" "$(answer readme)"
+    stop_last
+}
+
 install_tools
 
 step "Template"
@@ -139,8 +157,10 @@ if docker_is_ready; then
     prove_query
     prove_ledger
     prove_start_api
+    prove_commands_of_the_readme
 else
     skip "sam local invoke of the six functions" "$why_not"
     skip "sam local start-api" "$why_not"
+    skip "the README's commands" "$why_not"
 fi
 summary
