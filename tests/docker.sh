@@ -1,5 +1,5 @@
 # Docker for `sam local`, also on a machine without it and without a registry. To be sourced after lib.sh.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 
 BASE_IMAGE=public.ecr.aws/lambda/provided:al2023-x86_64
 # SAM builds this one on top of the base image.

@@ -1,5 +1,5 @@
 # What the scripts in this folder share: tools, stores, and counting what was proved. To be sourced.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

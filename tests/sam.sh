@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Proves the template and the release binaries with SAM: they build, and each of the six functions answers its sample
 # events in a container, on stores of this machine. Needs no account. What needs Docker is skipped without it.
-# shellcheck source=tests/lib.sh source=tests/docker.sh
+# shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/docker.sh
 source tests/docker.sh
 
 PARALLEL=4
