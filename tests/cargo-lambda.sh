@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Proves that cargo-lambda builds the functions and runs all of them at once, behind the routes of the template.
+# Needs neither Docker nor an account.
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+TELNYX_CALL=v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ
+
+prove_release_build() {
+    step "Release build"
+    prove "cargo lambda build --release --bin telnyx" env -u CARGO_TARGET_DIR cargo lambda build --release --bin telnyx
+    check "target/lambda/telnyx/bootstrap" "exit 0" "exit $(test -x target/lambda/telnyx/bootstrap; echo $?)"
+}
+
+# The first request to a function builds it, in the dev profile. It may take minutes, so it is built before.
+start_watch() {
+    step "cargo lambda watch"
+    prove "dev build" cargo build --workspace --bins
+    port=$(free_port) url="http://127.0.0.1:$port"
+    sed "s/:8000/:$dynamodb_port/; s/:9001/:$s3_port/" events/watch.env >"$work/watch.env"
+    start "$work/watch.log" cargo lambda watch --ignore-changes --env-file "$work/watch.env" \
+        --invoke-address 127.0.0.1 --invoke-port "$port"
+    await 60 curl --silent --output /dev/null "$url/" || tail -n 20 "$work/watch.log"
+}
+
+# Signs a sample and posts it: deliver <sample> <option of send…>
+deliver() {
+    local said
+    said=$("$work/local" send "$1" --to "$url" "${@:2}" 2>&1 || true)
+    printf '%s' "${said%%$'\n'*}"
+}
+
+# The status that a path answers with: status <path> <option of curl…>
+status() {
+    curl --silent --output /dev/null --write-out '%{http_code}' "${@:2}" "$url$1"
+}
+
+prove_routes() {
+    local name token="Authorization: Bearer local-query-token"
+    for name in $("$work/local" send --list); do
+        check "$name" '200 OK *"status":"accepted"*' "$(deliver "$name")"
+    done
+    check "sautikit-call-completed again" '200 OK *"status":"duplicate"*' "$(deliver sautikit-call-completed)"
+    check "an unknown source" '404 Not Found *"source_unknown"*' "$(deliver agni-call-completed --source other)"
+    check "a forged form" 401 "$(status /webhooks/telnyx/default --data CallSid=1 \
+        --header "telnyx-timestamp: $(date +%s)" --header "telnyx-signature-ed25519: $(printf 'A%.0s' {1..86})==")"
+    check "a wrong token" 401 "$(status "/webhooks/agni/default/$(printf 'x%.0s' {1..48})" --data '{}')"
+    check "GET of a webhook" 405 "$(status /webhooks/sautikit/default)"
+    check "GET /calls without a token" 401 "$(status '/calls?day=2026-06-27')"
+    check "GET /calls" 200 "$(status '/calls?day=2026-06-27' --header "$token")"
+    check "GET /calls/{provider}/{source}/{call_id}" 200 "$(status "/calls/telnyx/default/$TELNYX_CALL" --header "$token")"
+    # There is no copy: the recordings' hosts are out of reach, or have no such file.
+    check "GET …/recordings/{recording_id}" 409 \
+        "$(status "/calls/telnyx/default/$TELNYX_CALL/recordings/7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44" --header "$token")"
+}
+
+prove_invoke() {
+    step "cargo lambda invoke"
+    local options=(--invoke-address 127.0.0.1 --invoke-port "$port")
+    check "sautikit-call-completed.json" "200 duplicate ?*" \
+        "$(cargo lambda invoke sautikit "${options[@]}" --data-file events/sautikit-call-completed.json | python3 tests/answer.py)"
+    check "query-calls.json" "200 2 calls" \
+        "$(cargo lambda invoke query "${options[@]}" --data-file events/query-calls.json | python3 tests/answer.py)"
+    # Watch names a deadline in 1970, so the copier has no time to take a job. It starts and answers.
+    check "recordings-schedule.json" '{"ended":0,"retry":0,"skipped":*,"stored":0,"unavailable":0}' \
+        "$(cargo lambda invoke recordings "${options[@]}" --data-file events/recordings-schedule.json | python3 tests/answer.py)"
+}
+
+install_tools
+prove_release_build
+start_stores 127.0.0.1
+start_watch
+prove_routes
+prove_invoke
+stop_last
+summary

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Proves the release binaries under Lambda's runtime interface emulator, which needs no Docker and no account: each
+# is started as Lambda starts it, and invoked over HTTP. Many invocations of one process are cheap here, so this is
+# also where hostile events go.
+# shellcheck source=tests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# boot <function>: starts a function; `url` is where to invoke it.
+boot() {
+    local name=${1^} port
+    port=$(free_port)
+    url="http://127.0.0.1:$port/2015-03-31/functions/function/invocations"
+    log="$work/$1.log"
+    start "$log" "$emulator" --runtime-interface-emulator-address "127.0.0.1:$port" \
+        --runtime-api-address "127.0.0.1:$(free_port)" "$PWD/.aws-sam/build/${name}Function/bootstrap"
+    await 10 bash -c "</dev/tcp/127.0.0.1/$port"
+}
+
+# Invokes the function on the event from standard input, and prints its answer on one line.
+invoke() {
+    curl --silent --show-error --max-time 60 --data-binary @- "$url" | python3 tests/answer.py
+}
+
+# Replaces a part of the event from standard input: change <Python assignment to a part of `event`>.
+change() {
+    python3 -c "import json, sys; event = json.load(sys.stdin); $1; json.dump(event, sys.stdout)"
+}
+
+signed() { "$work/local" event "$1"; }
+
+# What every receiver does with events that API Gateway would not send, and providers neither.
+prove_refusals() {
+    local sample=$1 tampered=$2 said
+    check "$sample, forged" "401 $tampered" "$(signed "$sample" | python3 tests/tamper.py | invoke)"
+    check "$sample, not base64" "400 body_unreadable" \
+        "$(signed "$sample" | change 'event.update(body="%%%", isBase64Encoded=True)' | invoke)"
+    check "$sample, base64 cut off" "400 body_unreadable" \
+        "$(signed "$sample" | change 'event.update(body="QUJDR", isBase64Encoded=True)' | invoke)"
+    said=$(signed "$sample" | change 'event.pop("body")' | invoke)
+    check "$sample, no body" "40[01] *" "$said"
+    check "$sample, another method" "405 method_not_allowed" \
+        "$(signed "$sample" | change 'event["requestContext"]["http"]["method"] = "GET"' | invoke)"
+    check "$sample, another source" "404 source_unknown" \
+        "$(signed "$sample" | change 'event["pathParameters"]["source"] = "other"' | invoke)"
+    check "$sample, too large" "413 body_too_large" \
+        "$(signed "$sample" | change 'event.update(body=" " * (4 * 1024 * 1024 + 1), isBase64Encoded=False)' | invoke)"
+    check "$sample, not an event of API Gateway" "failed *" "$(echo '{"a": 1}' | invoke)"
+    check "$sample, once more after all that" "200 duplicate ?*" "$(signed "$sample" | invoke)"
+}
+
+prove_receiver() {
+    local provider=$1 tampered=$2 samples name
+    step "$provider"
+    boot "$provider"
+    mapfile -t samples < <("$work/local" send --list | grep "^$provider-")
+    for name in "${samples[@]}"; do
+        check "$name" "200 accepted ?*" "$(signed "$name" | invoke)"
+        check "$name again" "200 duplicate ?*" "$(signed "$name" | invoke)"
+    done
+    prove_refusals "${samples[0]}" "$tampered"
+    check "$provider's log has no panic in it" 0 "$(grep --count panicked "$log" || true)"
+    stop_last
+}
+
+prove_query() {
+    step "query"
+    boot query
+    check query-call "200 completed *" "$(invoke <events/query-call.json)"
+    check query-calls "200 2 calls" "$(invoke <events/query-calls.json)"
+    check "query-calls, another token" "401 *" \
+        "$(change 'event["headers"]["authorization"] = "Bearer guessed"' <events/query-calls.json | invoke)"
+    check "query-calls, no token" "401 *" "$(change 'event["headers"].pop("authorization")' <events/query-calls.json | invoke)"
+    stop_last
+}
+
+prove_recordings() {
+    step "recordings"
+    boot recordings
+    make_due CALL#sautikit#default#01900000-0000-7000-8000-000000000003 \
+        RECORDING#01900000-0000-7000-8000-000000000005 https://127.0.0.1/a.mp3
+    check recordings-stream '{"ended":1,"retry":0,"skipped":0,"stored":0,"unavailable":0}' \
+        "$(invoke <events/recordings-stream.json)"
+    check "recordings-stream again" '{"ended":0,"retry":0,"skipped":1,"stored":0,"unavailable":0}' \
+        "$(invoke <events/recordings-stream.json)"
+    check recordings-schedule '{"ended":0,"retry":*,"skipped":*,"stored":0,"unavailable":0}' \
+        "$(invoke <events/recordings-schedule.json)"
+    stop_last
+}
+
+# A function without its keys does not start, and its log says what it lacks.
+prove_no_start() {
+    step "Without its keys"
+    local name
+    for name in sautikit telnyx callkaro agni query; do
+        SOURCES='{}' boot "$name"
+        check "$name" "no answer" "$(signed sautikit-call-started | invoke)"
+        check "$name says why" "*SOURCES*" "$(grep --max-count 1 "can't start" "$log" || tail -n 3 "$log")"
+        stop_last
+    done
+}
+
+install_tools
+emulator=$(find .venv -path '*/samcli/local/rapid/aws-lambda-rie-x86_64')
+if [[ $(uname -sm) != "Linux x86_64" || -z $emulator ]]; then
+    skip "the release binaries" "the emulator and the binaries are for Linux on x86-64"
+    summary
+    exit
+fi
+step "Release build"
+prove "sam build --config-env local" build_functions
+start_stores 127.0.0.1
+export_environment
+
+prove_receiver sautikit signature_mismatch
+prove_receiver telnyx signature_mismatch
+prove_receiver callkaro token_mismatch
+prove_receiver agni token_mismatch
+prove_query
+prove_recordings
+prove_no_start
+summary

@@ -1,0 +1,162 @@
+# What the scripts in this folder share: tools, stores, and counting what was proved. To be sourced.
+# shellcheck shell=bash disable=SC2034,SC2154
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+SAM_VERSION=1.170.0
+CARGO_LAMBDA_VERSION=1.9.2
+
+export PATH="$PWD/.venv/bin:$PWD/.venv/packages/bin:$PATH"
+export SAM_CLI_TELEMETRY=0
+
+# The stores' keys. Nothing real enters a function that is only tried out.
+unset AWS_PROFILE AWS_SESSION_TOKEN
+export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local-secret-key AWS_REGION=us-east-1
+
+work=$(mktemp -d)
+export work
+running=()
+images=()
+passed=0 failed=0 skipped=0
+
+# ---- Counting -------------------------------------------------------------------------------------------------
+
+step() {
+    printf '\n==> %s\n' "$*"
+}
+
+# check <what> <expected> <found>: the expected may be a pattern.
+check() {
+    # shellcheck disable=SC2053
+    if [[ $3 == $2 ]]; then
+        passed=$((passed + 1))
+        printf 'ok    %s: %s\n' "$1" "${3//$'\n'/, }"
+    else
+        failed=$((failed + 1))
+        printf 'WRONG %s\n  expected: %s\n  found:    %s\n' "$1" "$2" "$3"
+    fi
+}
+
+# prove <what> <command…>: the command ends without an error. What it says is shown if it does not.
+prove() {
+    local what=$1 status=0
+    shift
+    "$@" >"$work/proof.log" 2>&1 || status=$?
+    ((status == 0)) || cat "$work/proof.log"
+    check "$what" "exit 0" "exit $status"
+}
+
+# skip <what> <why>: what could not be tried is never counted as passed.
+skip() {
+    skipped=$((skipped + 1))
+    printf 'SKIPPED: %s (%s)\n' "$1" "$2"
+}
+
+summary() {
+    printf '\n%s: %s passed, %s failed, %s skipped.\n' "$0" "$passed" "$failed" "$skipped"
+    ((failed == 0 && passed > 0))
+}
+
+# ---- Processes ------------------------------------------------------------------------------------------------
+
+# start <log> <command…>: in a process group of its own, so that its children end with it.
+start() {
+    local log=$1
+    shift
+    setsid "$@" >"$log" 2>&1 </dev/null &
+    running+=($!)
+}
+
+# Ends what was started last.
+stop_last() {
+    kill -TERM -- "-${running[-1]}" 2>/dev/null || true
+    wait "${running[-1]}" 2>/dev/null || true
+    unset 'running[-1]'
+}
+
+# await <seconds> <command…>: until the command succeeds.
+await() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || return 1
+        sleep 0.1
+    done
+}
+
+clean_up() {
+    local status=$?
+    # Containers and images go first, while the daemon that was started for them still runs.
+    local containers
+    containers=$(sed --quiet 's/^SAM_CONTAINER_ID: //p' "$work"/*.log 2>/dev/null || true)
+    # shellcheck disable=SC2086
+    [[ -z $containers ]] || docker rm --force $containers >/dev/null 2>&1 || true
+    ((${#images[@]} == 0)) || docker rmi --force "${images[@]}" >/dev/null 2>&1 || true
+    while ((${#running[@]} > 0)); do stop_last; done
+    rm -rf "$work"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# ---- Tools ----------------------------------------------------------------------------------------------------
+
+# Some systems ship Python without a working venv module. A plain directory of packages does the same.
+install_tools() {
+    [[ -x .venv/bin/python ]] || export PYTHONPATH="$PWD/.venv/packages"
+    [[ "$(sam --version 2>/dev/null)" == *" $SAM_VERSION" ]] &&
+        [[ "$(cargo-lambda lambda --version 2>/dev/null)" == "cargo-lambda $CARGO_LAMBDA_VERSION "* ]] &&
+        return
+    local packages=("aws-sam-cli==$SAM_VERSION" "cargo-lambda==$CARGO_LAMBDA_VERSION" ziglang)
+    if [[ -x .venv/bin/python ]] || python3 -m venv .venv; then
+        unset PYTHONPATH
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check "${packages[@]}"
+    else
+        python3 -m pip install --quiet --upgrade --target .venv/packages "${packages[@]}"
+    fi
+}
+
+# SAM takes the binaries from `target`, wherever else cargo is told to build.
+build_functions() {
+    env -u CARGO_TARGET_DIR sam build --config-env local
+}
+
+# ---- Stores ---------------------------------------------------------------------------------------------------
+
+# start_stores <address>: DynamoDB, S3 and the read API, in memory. Sets their ports.
+start_stores() {
+    cargo build --quiet --package local
+    # A copy, so that another build does not replace the program between two calls.
+    cp "${CARGO_TARGET_DIR:-target}/debug/local" "$work/local"
+    start "$work/stores.log" "$work/local" serve --host "$1" --in-memory \
+        --port 0 --dynamodb-port 0 --s3-port 0 --schedule-seconds 3600 --fetch-policy production
+    await 20 grep '^ready' "$work/stores.log"
+    read -r _ ledger_url _ dynamodb_url _ s3_url _ < <(grep '^ready' "$work/stores.log")
+    ledger="http://127.0.0.1:${ledger_url##*:}"
+    dynamodb_port=${dynamodb_url##*:} s3_port=${s3_url##*:}
+}
+
+# What the template and SAM give a function, for functions that run outside of a container.
+export_environment() {
+    export TABLE_NAME=call-ledger BUCKET_NAME=call-ledger-recordings
+    SOURCES=$(cat events/sources.json)
+    export SOURCES
+    export AWS_ENDPOINT_URL_DYNAMODB="http://127.0.0.1:$dynamodb_port" AWS_ENDPOINT_URL_S3="http://127.0.0.1:$s3_port"
+}
+
+# make_due <pk> <sk> <url>: a recording's job waits for another attempt, at another link. The stores' own copier
+# looks at pending jobs only, so it leaves this one to the function.
+make_due() {
+    local values='":state": {"S": "retry"}, ":due": {"S": "2026-01-01T00:00:00.000Z"}, ":url": {"S": "'$3'"},'
+    curl --silent --show-error --fail --output /dev/null "http://127.0.0.1:$dynamodb_port" \
+        --aws-sigv4 aws:amz:us-east-1:dynamodb --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
+        --header 'Content-Type: application/x-amz-json-1.0' --header 'X-Amz-Target: DynamoDB_20120810.UpdateItem' \
+        --data '{"TableName": "call-ledger", "Key": {"pk": {"S": "'"$1"'"}, "sk": {"S": "'"$2"'"}},
+            "UpdateExpression": "SET #state = :state, work_due = :due, work_shard = :shard, #url = :url",
+            "ExpressionAttributeNames": {"#state": "state", "#url": "url"},
+            "ExpressionAttributeValues": {'"$values"' ":shard": {"S": "recording#0"}}}'
+}
