@@ -16,13 +16,16 @@ use tokio::time::Instant;
 /// What is left unused at the end of an invocation, so that Lambda never has to end it.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// The time of an invocation that has none: `cargo lambda watch` names a deadline in 1970.
+const NO_DEADLINE: Duration = Duration::from_secs(60);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     shared::telemetry::init();
     let recordings = from_env().await.inspect_err(|error| tracing::error!("{error}"))?;
     let recordings = &recordings;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(NO_DEADLINE);
         let deadline = Instant::now() + left.saturating_sub(MARGIN);
         Ok::<_, Error>(recordings.handle(event.payload, deadline).await?)
     }))

@@ -194,7 +194,9 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
 
 #[test]
 fn ci_runs_every_command_of_the_readme() {
-    let (readme, ci) = (read("README.md"), read(".ci/run"));
+    let readme = read("README.md");
+    // Commands that need an account are listed in `.ci/run` as such.
+    let ci = [".ci/run", "tests/sam.sh", "tests/cargo-lambda.sh", "tests/lib.sh"].map(read).join("\n");
     let mut shell = false;
     let mut commands = 0;
     for line in readme.lines() {
@@ -202,7 +204,7 @@ fn ci_runs_every_command_of_the_readme() {
             "```sh" => shell = true,
             "```" => shell = false,
             command if shell && !command.is_empty() => {
-                assert!(ci.contains(command), ".ci/run does not run: {command}");
+                assert!(ci.contains(command), ".ci/run neither runs nor lists: {command}");
                 commands += 1;
             }
             _ => {}
