@@ -77,7 +77,7 @@ impl Webhook {
     /// Answers one request that arrived at a time.
     pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
         let started = Instant::now();
-        self.sources.refresh_if_due();
+        self.sources.keep_fresh().await;
         // A panic is our bug and this one request's loss; it is counted like every answer.
         let result = AssertUnwindSafe(self.receive(&request, received_at)).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Problem::internal()));

@@ -89,7 +89,7 @@ impl Query {
         let started = Instant::now();
         let request_id = request.request_id.as_str();
         let route = Route::of(&request);
-        self.sources.refresh_if_due();
+        self.sources.keep_fresh().await;
         let mut authentic = self.authenticate(&request.headers);
         // The tokens may have been rotated since they were read.
         if matches!(&authentic, Err(problem) if problem.code == TOKEN_MISMATCH)

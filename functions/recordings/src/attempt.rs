@@ -20,19 +20,27 @@ use crate::summary::Attempted;
 use crate::upload::{self, Upload};
 use crate::{Budget, Recordings};
 
-/// How long a lease lasts. It is renewed while the copy goes on, so that a dead copier's job is due
+/// How jobs are leased. A lease is renewed while the copy goes on, so that a dead copier's job is due
 /// again soon, and not when the longest copy would be over.
-const LEASE_SECONDS: u64 = 90;
+#[derive(Clone, Copy, Debug)]
+pub struct Leasing {
+    /// How long a lease lasts.
+    pub seconds: u64,
+    /// How often it is renewed.
+    pub renewal: Duration,
+    /// The pause before a renewal that failed is tried again.
+    pub pause: Duration,
+    /// How long before its end a lease that could not be renewed is given up: clocks differ, and nobody
+    /// else may have the job while we copy.
+    pub margin: Duration,
+}
 
-/// How often it is renewed.
-const RENEWAL: Duration = Duration::from_secs(25);
-
-/// The pause before a renewal that failed is tried again.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(3);
-
-/// How long before its end a lease that could not be renewed is given up: clocks differ, and nobody
-/// else may have the job while we copy.
-const LEASE_MARGIN: Duration = Duration::from_secs(15);
+impl Default for Leasing {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { seconds: 90, renewal: seconds(25), pause: seconds(3), margin: seconds(15) }
+    }
+}
 
 /// The least time for looking at what an earlier copier left.
 const LOOKING_BACK: Duration = Duration::from_secs(3);
@@ -47,7 +55,7 @@ impl Recordings {
             return Ok(Attempted::Skipped);
         }
         let started = Instant::now();
-        let job = match self.ledger.lease(key, Timestamp::now(), LEASE_SECONDS).await? {
+        let job = match self.ledger.lease(key, Timestamp::now(), self.leasing.seconds).await? {
             Leased::Taken(job) => job,
             Leased::NotDue => return Ok(Attempted::Skipped),
             Leased::Unreadable => {
@@ -62,9 +70,7 @@ impl Recordings {
             () = self.keep_lease(&job, started) => None,
         };
         let bytes = upload.size();
-        if !matches!(end, Some(End::Stored(_))) {
-            upload.abandon().await;
-        }
+        upload.abandon().await;
         let Some(end) = end else {
             tracing::warn!(
                 recording_id = job.recording_id,
@@ -76,7 +82,7 @@ impl Recordings {
         self.report(&job, &end, finished, bytes, started);
         Ok(match (finished, &end) {
             (Finished::Lost, _) => Attempted::Skipped,
-            (Finished::Requeued, _) | (_, End::Retry { .. }) => Attempted::Retry,
+            (Finished::Requeued, _) | (_, End::Retry { .. } | End::PutBack { .. }) => Attempted::Retry,
             (Finished::Written, End::Stored(_)) => Attempted::Stored,
             (Finished::Written, _) => Attempted::Ended,
         })
@@ -144,21 +150,22 @@ impl Recordings {
 
     /// Renews a lease again and again; returns when it is lost.
     async fn keep_lease(&self, job: &Job, leased: Instant) {
-        let length = Duration::from_secs(LEASE_SECONDS) - LEASE_MARGIN;
-        let (mut until, mut pause) = (leased + length, RENEWAL);
+        let Leasing { seconds, renewal, pause: short_pause, margin } = self.leasing;
+        let length = Duration::from_secs(seconds).saturating_sub(margin);
+        let (mut until, mut pause) = (leased + length, renewal);
         loop {
             sleep_until(until.min(Instant::now() + pause)).await;
             let now = Instant::now();
             if now >= until {
                 return;
             }
-            let renewal = self.ledger.renew(job, Timestamp::now(), LEASE_SECONDS);
-            match timeout_at(until, renewal).await {
-                Ok(Ok(Lease::Held)) => (until, pause) = (now + length, RENEWAL),
+            let renewed = self.ledger.renew(job, Timestamp::now(), seconds);
+            match timeout_at(until, renewed).await {
+                Ok(Ok(Lease::Held)) => (until, pause) = (now + length, renewal),
                 Ok(Ok(Lease::Lost)) | Err(_) => return,
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "a lease was not renewed; trying again");
-                    pause = RENEWAL_PAUSE;
+                    pause = short_pause;
                 }
             }
         }

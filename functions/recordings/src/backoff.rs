@@ -47,6 +47,11 @@ pub(crate) fn conclude(fault: Fault, attempt: Attempt, now: Timestamp, jitter: f
         Fault::Expired(problem) => return End::Expired(problem),
         Fault::Absent { problem, .. } if expired => return End::Expired(problem),
         Fault::Absent { problem, after } | Fault::Transient { problem, after } => (problem, after),
+        Fault::Busy if now.duration_since(attempt.due_since) < MAX_AGE => {
+            let at = later(now, SignedDuration::from_millis(5_000 + (jitter * 10_000.0) as i64));
+            return End::PutBack { at, problem: Problem::new("busy") };
+        }
+        Fault::Busy => (Problem::new("busy"), None),
         Fault::Taken { key_suffix } => {
             let problem = Problem::new("object_taken");
             return End::Retry { at: now, problem, key_suffix: Some(key_suffix) };
@@ -155,6 +160,15 @@ mod tests {
         assert!(matches!(conclude(attempt(2), after_seconds(48 * 3600)), End::Failed(_)));
         let expired = Attempt { expires_at: Some(now()), ..attempt(MAX_ATTEMPTS) };
         assert!(matches!(conclude(expired, now()), End::Expired(_)));
+    }
+
+    #[test]
+    fn no_room_is_no_attempt() {
+        match conclude(Fault::Busy, attempt(MAX_ATTEMPTS), now(), 0.5) {
+            End::PutBack { at, .. } => assert_eq!(at, after_seconds(10)),
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(conclude(Fault::Busy, attempt(1), after_seconds(48 * 3600), 0.5), End::Failed(_)));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
         /// How long the origin asked to wait.
         after: Option<Duration>,
     },
+    /// There was no room to try it.
+    Busy,
     /// The object's name is taken by other bytes; with this suffix it will not be.
     Taken {
         /// What to add to the name.

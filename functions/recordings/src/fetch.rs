@@ -138,6 +138,8 @@ fn client(
     Ok(Client::builder()
         .tls_backend_preconfigured(tls)
         .http1_only()
+        // Some hosts refuse who does not say what it is.
+        .user_agent(concat!("call-ledger/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_proxy()

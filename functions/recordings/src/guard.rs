@@ -158,7 +158,13 @@ impl Policy {
 
     /// Whether credentials may go to a target at all: over https, or without leaving the machine.
     pub(crate) fn may_carry_credentials(&self, target: &Target) -> bool {
-        target.url.scheme() == "https" || self.reach == Reach::Loopback
+        let stays_here = match target.url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        target.url.scheme() == "https" || (self.reach == Reach::Loopback && stays_here)
     }
 
     fn admit_one(&self, address: IpAddr) -> Result<(), Refusal> {

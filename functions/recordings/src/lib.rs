@@ -28,6 +28,7 @@ mod summary;
 mod sweep;
 mod upload;
 
+pub use attempt::Leasing;
 pub use fetch::NoFetcher;
 pub use guard::{DEFAULT_MAX_BYTES, Policy};
 pub use summary::Summary;
@@ -55,6 +56,7 @@ pub struct Recordings {
     sources: LiveSources,
     fetcher: Fetcher,
     memory: Memory,
+    leasing: Leasing,
     metrics: Metrics,
 }
 
@@ -82,7 +84,21 @@ impl Recordings {
         let fetcher = Fetcher::new(policy)?;
         let bucket = Bucket { client: s3, name: bucket };
         let sources = sources.into();
-        Ok(Self { ledger, bucket, sources, fetcher, memory: Memory::default(), metrics: Metrics::default() })
+        Ok(Self {
+            ledger,
+            bucket,
+            sources,
+            fetcher,
+            memory: Memory::default(),
+            leasing: Leasing::default(),
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// The same with other leases.
+    #[must_use]
+    pub fn with_leasing(self, leasing: Leasing) -> Self {
+        Self { leasing, ..self }
     }
 
     /// The same with another place for metrics than the log.
@@ -97,7 +113,7 @@ impl Recordings {
     /// The table did not answer for some of the jobs. The others were handled all the same, and a
     /// schedule's next run finds what is left.
     pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Summary, Unavailable> {
-        self.sources.refresh_if_due();
+        self.sources.keep_fresh().await;
         let budget = Budget::until(deadline);
         let (summary, unavailable) = match Work::of(&event) {
             Work::Pending(keys) => {

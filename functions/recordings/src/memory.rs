@@ -1,7 +1,8 @@
 //! Memory for the recordings that are under way, bounded over all copies that go on at a time.
 //!
 //! A copy asks for room when it knows how large its recording is, and before it reads any of it: what
-//! is not read waits at the origin. So many small copies go on side by side, and few large ones.
+//! is not read waits at the origin. A small one gets room for all of it. Any other gets room for one
+//! part, and for a second one to fill while the first is sent, if nobody else needs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +19,8 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// All the room there is: three parts.
 const BLOCKS: usize = 3 * PART_BYTES / BLOCK_BYTES;
 
-/// How long a copy waits for room. Then it is put back, so that another invocation may take it: what
-/// fills the room here may be slow.
+/// How long a copy waits for room. Then its job is put back, so that another invocation may take it:
+/// what fills the room here may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The room for all copies.
@@ -31,7 +32,11 @@ pub(crate) struct Memory {
 
 /// The room of one copy; free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Room(#[expect(dead_code, reason = "held to be dropped")] OwnedSemaphorePermit);
+pub(crate) struct Room {
+    _held: OwnedSemaphorePermit,
+    /// Whether a part can fill while another is sent.
+    pub(crate) for_two_parts: bool,
+}
 
 impl Default for Memory {
     fn default() -> Self {
@@ -40,17 +45,26 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Room for a recording of a size: for all of it if it goes up as a whole, else for the part that
-    /// fills and the part that is sent.
+    /// Room for a recording of a size, if it is known.
     pub(crate) async fn room(&self, size: Option<u64>) -> Result<Room, Fault> {
-        let whole = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= PART_BYTES);
-        let blocks = whole.unwrap_or(2 * PART_BYTES).div_ceil(BLOCK_BYTES);
-        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
-        match timeout(self.patience, self.blocks.clone().acquire_many_owned(blocks)).await {
-            Ok(Ok(permit)) => Ok(Room(permit)),
-            _ => Err(Fault::transient("busy")),
+        let size = size.map_or(PART_BYTES, |size| usize::try_from(size).unwrap_or(usize::MAX));
+        let first = self.blocks.clone().acquire_many_owned(blocks(size.min(PART_BYTES)));
+        let Ok(Ok(mut held)) = timeout(self.patience, first).await else { return Err(Fault::Busy) };
+        let second = if size > PART_BYTES {
+            self.blocks.clone().try_acquire_many_owned(blocks(PART_BYTES)).ok()
+        } else {
+            None
+        };
+        let for_two_parts = second.is_some();
+        if let Some(second) = second {
+            held.merge(second);
         }
+        Ok(Room { _held: held, for_two_parts })
     }
+}
+
+fn blocks(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(BLOCK_BYTES)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -62,24 +76,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_small_recordings_go_side_by_side_and_few_large_ones() {
+    async fn small_recordings_go_side_by_side_and_large_ones_make_do() {
         let memory = impatient();
-        let small = Some(2_400_000);
-        let rooms: Vec<_> = futures_util::future::join_all((0..10).map(|_| memory.room(small))).await;
+        let (small, large) = (Some(2_400_000), Some(u64::MAX));
+        let rooms = futures_util::future::join_all((0..10).map(|_| memory.room(small))).await;
         assert!(rooms.iter().all(Result::is_ok));
-        assert_eq!(memory.room(small).await.unwrap_err(), Fault::transient("busy"));
+        assert_eq!(memory.room(small).await.unwrap_err(), Fault::Busy);
         drop(rooms);
-        let large = memory.room(None).await.unwrap();
-        assert!(memory.room(Some(u64::MAX)).await.is_err());
-        assert!(memory.room(Some(PART_BYTES as u64)).await.is_ok());
-        drop(large);
-        assert!(memory.room(None).await.is_ok());
+        let first = memory.room(large).await.unwrap();
+        let second = memory.room(large).await.unwrap();
+        assert!(first.for_two_parts && !second.for_two_parts);
+        assert_eq!(memory.room(Some(1)).await.unwrap_err(), Fault::Busy);
+        drop(second);
+        assert!(memory.room(small).await.is_ok());
+        // Whose size is not known may well be small.
+        assert!(!memory.room(None).await.unwrap().for_two_parts);
     }
 
     #[tokio::test]
     async fn a_copy_that_waits_goes_on_when_another_ends() {
         let memory = Memory::default();
-        let first = memory.room(None).await.unwrap();
+        let first = [memory.room(Some(u64::MAX)).await.unwrap(), memory.room(None).await.unwrap()];
         let (second, ()) = tokio::join!(memory.room(None), async {
             tokio::task::yield_now().await;
             drop(first);

@@ -83,9 +83,10 @@ fn is_text(start: &[u8]) -> bool {
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
         return true;
     }
-    // A markup document in any encoding that extends ASCII.
-    let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'<') {
+    // A markup document in any encoding that extends ASCII, or in UTF-16.
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let mut first = start.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != 0);
+    if first.next() == Some(&b'<') {
         return true;
     }
     let valid = match std::str::from_utf8(start) {
@@ -132,7 +133,9 @@ mod tests {
 
     #[test]
     fn a_page_is_no_recording() {
-        let pages: [&[u8]; 10] = [
+        let pages: [&[u8]; 12] = [
+            b"\xef\xbb\xbf<html>\xe9",
+            b"\0<\0h\0t",
             b"<!DOCTYPE html><html>",
             b"\n\n  <html lang=en>",
             b"\xef\xbb\xbf<?xml version=\"1.0\"?><Error>",

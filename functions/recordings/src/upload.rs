@@ -1,6 +1,6 @@
 //! Into the bucket: hashed on the way, in one request if it is small, in parts if it is large.
 //!
-//! At most two parts are in memory: the one that fills and the one that is sent meanwhile. An object
+//! At most two parts are in memory: the one that fills and, if there is room, the one that is sent meanwhile. An object
 //! is written only if its name is free, and what has the name is compared with what was to be written.
 
 use aws_sdk_s3::Client;
@@ -122,7 +122,7 @@ impl<'a> Upload<'a> {
 
     async fn send_part(&mut self) -> Result<(), Fault> {
         let media = self.media()?;
-        let content = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PART_BYTES)).freeze();
+        let content = std::mem::take(&mut self.buffer).freeze();
         let parts = match &mut self.parts {
             Some(parts) => parts,
             None => {
@@ -130,7 +130,12 @@ impl<'a> Upload<'a> {
                 self.parts.insert(Parts::start(self.bucket, &self.name, key, media))
             }
         };
-        parts.send(self.bucket, content).await
+        parts.send(self.bucket, content).await?;
+        if !self.room.as_ref().is_some_and(|room| room.for_two_parts) {
+            parts.settle().await?;
+        }
+        self.buffer = BytesMut::with_capacity(PART_BYTES);
+        Ok(())
     }
 
     async fn complete(&mut self) -> Result<Copied, Fault> {
@@ -150,6 +155,6 @@ impl<'a> Upload<'a> {
         if let Some(parts) = self.parts.take().filter(|parts| !parts.is_complete()) {
             parts.abort(self.bucket).await;
         }
-        Ok(sums.copied(s3_key, etag, media))
+        Ok(sums.copied(s3_key, etag, media.content_type))
     }
 }

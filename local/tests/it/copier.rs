@@ -77,7 +77,19 @@ impl Bed {
         url: &str,
         more: &[(&str, &str)],
     ) -> anyhow::Result<Key> {
-        let key = Key { pk: key::call("sautikit", "default", id).pk, sk: key::recording_sk("r") };
+        self.announce_one_of(id, "r", url, more).await
+    }
+
+    /// One of a call's recordings.
+    pub(crate) async fn announce_one_of(
+        &self,
+        id: &str,
+        recording_id: &str,
+        url: &str,
+        more: &[(&str, &str)],
+    ) -> anyhow::Result<Key> {
+        let pk = key::call("sautikit", "default", id).pk;
+        let key = Key { pk, sk: key::recording_sk(recording_id) };
         let now = rfc3339(Timestamp::now());
         let shard = key::work_shard("recording", &key.pk);
         let texts = [
@@ -87,7 +99,7 @@ impl Bed {
             ("provider", "sautikit"),
             ("source", "default"),
             ("call_id", id),
-            ("recording_id", "r"),
+            ("recording_id", recording_id),
             ("state", "pending"),
             ("url", url),
             ("object_day", "2026/06/27"),
@@ -142,6 +154,16 @@ impl Bed {
     pub(crate) async fn object(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let object = self.aws.s3().get_object().bucket(BUCKET).key(key).send().await?;
         Ok(object.body.collect().await?.to_vec())
+    }
+
+    /// Leaves a job its last attempt.
+    pub(crate) async fn exhaust(&self, key: &Key) -> anyhow::Result<()> {
+        let update = self.aws.dynamodb().update_item().table_name(TABLE).set_key(Some(key.attributes()));
+        (update.update_expression("SET attempts = :n"))
+            .expression_attribute_values(":n", AttributeValue::N("29".to_owned()))
+            .send()
+            .await?;
+        Ok(())
     }
 
     /// As if the waiting time of a job were over: a lease, or the pause before a retry.

@@ -11,6 +11,7 @@ mod faults;
 mod hostile;
 mod http_contract;
 mod kill;
+mod leases;
 mod logs;
 mod order;
 mod origin;

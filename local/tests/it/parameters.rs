@@ -184,6 +184,34 @@ async fn a_removed_key_is_refused_once_the_parameters_are_read_again() -> anyhow
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_key_is_taken_even_when_a_refresh_is_due_anyway() -> anyhow::Result<()> {
+    let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/ledger/sautikit/default");
+    let aws = parameters.start().await?;
+    for due in [Duration::ZERO, Duration::from_millis(50)] {
+        parameters.put(name, secrets(&["the-old-secret"]));
+        let pace = Pace { due, after_miss: Duration::from_secs(20) };
+        let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await?;
+        tokio::time::sleep(due).await;
+        parameters.put(name, secrets(&[&local_secret()?]));
+        assert_eq!(deliver(&bed, &sources, &due.as_millis().to_string()).await?, 200);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_slept_reads_the_parameters_before_it_verifies() -> anyhow::Result<()> {
+    let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/ledger/sautikit/default");
+    let aws = parameters.start().await?;
+    parameters.put(name, secrets(&[&local_secret()?]));
+    let pace = Pace { due: Duration::from_millis(50), after_miss: Duration::from_secs(20) };
+    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await?;
+    parameters.put(name, secrets(&["the-next-secret"]));
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(deliver(&bed, &sources, "a").await?, 401, "the removed key is taken");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn strangers_do_not_make_us_ask_with_every_request() -> anyhow::Result<()> {
     let (bed, parameters) = (Bed::start().await?, Parameters::default());
     let aws = parameters.start().await?;
@@ -192,7 +220,8 @@ async fn strangers_do_not_make_us_ask_with_every_request() -> anyhow::Result<()>
     for _ in 0..20 {
         assert_eq!(deliver(&bed, &sources, "a").await?, 401);
     }
-    assert_eq!(parameters.kept().asked, 1);
+    // Once at the start, and once for all of them.
+    assert_eq!(parameters.kept().asked, 2);
     Ok(())
 }
 

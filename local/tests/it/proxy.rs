@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -31,6 +31,8 @@ pub(crate) enum Fate {
     Forward,
     /// The store does as asked; then its answer meets this fate.
     After(Box<Fate>),
+    /// The same, as S3 answers who may not list a bucket: 403 for what is not there.
+    ForwardUnlisted,
     /// The connection drops.
     Drop,
     /// Another answer than the store's.
@@ -69,6 +71,13 @@ async fn through(State(proxy): State<Arc<Proxy>>, request: Request) -> Response 
     loop {
         fate = match fate {
             Fate::Forward => return proxy.forward(&call).await,
+            Fate::ForwardUnlisted => {
+                let mut answer = proxy.forward(&call).await;
+                if answer.status() == StatusCode::NOT_FOUND {
+                    *answer.status_mut() = StatusCode::FORBIDDEN;
+                }
+                return answer;
+            }
             Fate::After(next) => {
                 proxy.forward(&call).await;
                 *next

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::ChecksumMode;
 use jiff::{SignedDuration, Timestamp};
-use local::stack::BUCKET;
+use local::stack::{BUCKET, TABLE};
 use recordings::{Policy, Recordings, Summary};
 use serde_json::{Value, json};
 use shared::ledger::jobs::{End, Finished, Lease, MadeDue, Problem};
@@ -257,7 +258,7 @@ async fn a_refused_link_is_rejected_with_the_rules_name_and_never_fetched() -> a
 }
 
 #[tokio::test]
-async fn a_name_that_resolves_to_this_machine_is_refused_in_production() -> anyhow::Result<()> {
+async fn a_name_for_this_machine_is_refused_in_production() -> anyhow::Result<()> {
     // `localhost` is refused by name; the resolver is asked only for names that could be public.
     let bed = Bed::with(Policy::production(1 << 30), json!({})).await?;
     let key = bed.announce("c", "https://localhost/a").await?;
@@ -420,6 +421,50 @@ async fn a_poisoned_item_holds_up_nothing_behind_it() -> anyhow::Result<()> {
     ensure!(bed.sweep().await.is_err(), "what can't be leased is told");
     assert_eq!(origin.heads().len(), 100);
     assert_eq!(bed.bucket().await?.0.len(), 100);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shard_is_read_to_its_end_page_by_page() -> anyhow::Result<()> {
+    let (bed, origin) = (Bed::start().await?, Origin::of(wav(100)).await?);
+    for index in 0..120 {
+        // All are of one call, and so of one shard; the first pages of it can't be leased.
+        let key = bed.announce_one_of("c", &index.to_string(), &origin.url("/a"), &[]).await?;
+        if index < 110 {
+            bed.set(&key, &[("state", "nowhere"), ("work_due", "2020-01-01T00:00:00.000Z")]).await?;
+        }
+    }
+    assert_eq!(bed.sweep().await?, Summary { stored: 10, skipped: 110, ..Summary::default() });
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_that_is_put_back_has_all_its_attempts() -> anyhow::Result<()> {
+    let bed = Bed::start().await?;
+    let key = bed.announce("c", "https://h.example/").await?;
+    let now = Timestamp::now();
+    let job = bed.ledger.lease(&key, now, 90).await?.job().context("not leased")?;
+    let end = End::PutBack { at: now, problem: Problem::new("busy") };
+    assert_eq!(bed.ledger.finish(&job, &end, now).await?, Finished::Written);
+    let item = bed.item(&key).await?;
+    assert_eq!((text(&item, "state"), number(&item, "attempts")), ("retry", 0));
+    assert_eq!(bed.ledger.lease(&key, now, 90).await?.job().context("not leased")?.attempt, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_same_link_with_more_time_is_tried_again_when_the_old_time_is_over() -> anyhow::Result<()> {
+    let bed = Bed::start().await?;
+    let key = bed.announce("c", "https://h.example/").await?;
+    let now = Timestamp::now();
+    let job = bed.ledger.lease(&key, now, 90).await?.job().context("not leased")?;
+    // As a webhook does that announces it anew while it is copied.
+    let update = bed.aws.dynamodb().update_item().table_name(TABLE).set_key(Some(key.attributes()));
+    let none = AttributeValue::N("0".to_owned());
+    update.update_expression("SET attempts = :n").expression_attribute_values(":n", none).send().await?;
+    let end = End::Expired(Problem::new("status"));
+    assert_eq!(bed.ledger.finish(&job, &end, now).await?, Finished::Requeued);
+    assert_eq!(text(&bed.item(&key).await?, "state"), "pending");
     Ok(())
 }
 

@@ -3,24 +3,22 @@
 //! The RECORDING item is the job. Every arrow is one conditional update:
 //!
 //! ```text
-//!   webhook: no item yet            webhook: newer link       person: make_due
-//!          │                               │                        │
-//!          ▼         lease                 ▼                        │
-//!       pending ─────────────▶ copying   (pending, from retry,      │
-//!          ▲                    │  ▲ │    expired, rejected or      │
-//!          │ finish, when the   │  │ │    failed; a copying job     │
-//!          │ link was replaced  │  │ │    keeps its lease)          │
-//!          ├────────────────────┘  │ │                              │
-//!          │                lease, │ │ finish                       │
-//!          │      when next_attempt_at │                            │
-//!          │    or lease_until has │ ├──▶ stored                    │
-//!          │                passed │ ├──▶ retry ──(lease)           │
-//!          │                       │ ├──▶ expired ──┐               │
-//!          │                       └─┤              ├───────────────┤
-//!          │                         ├──▶ rejected ─┤               │
-//!          │                         └──▶ failed ───┘               │
-//!          └────────────────────────────────────────────────────────┘
+//!  webhook ──▶ pending ──lease──▶ copying ──finish──▶ stored
+//!                 ▲                │ │ ▲ │
+//!                 │ link replaced  │ │ │ └─lease, once lease_until has passed (its copier died)
+//!                 ├────finish──────┘ │ │
+//!                 │                  │ └──lease, once next_attempt_at has passed──┐
+//!                 │                  ├──finish──▶ retry ──────────────────────────┘
+//!                 │                  │              │
+//!                 ├───newer link─────┼──────────────┘
+//!                 │                  │
+//!                 │                  └──finish──▶ expired, rejected, failed
+//!                 │                                  │
+//!                 └───newer link, or a person────────┘
 //! ```
+//!
+//! A newer link for a job that is being copied leaves its lease alone. A job whose item lacks what a copy
+//! needs goes from its lease to `failed` at once.
 //!
 //! | state | has |
 //! |---|---|
@@ -166,18 +164,22 @@ impl Ledger {
         let (fields, removed) = end.change(now);
         let sets: Vec<_> = fields.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
         let update = format!(
-            "SET #last_lease = :lease, {} REMOVE {} ADD #version :one",
+            "SET #last_lease = :lease, {} REMOVE {} ADD #version :one, #attempts :counted",
             sets.join(", "),
             removed.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", "),
         );
         let placeholders: Vec<_> = fields.iter().map(|(name, _)| format!(":{name}")).collect();
-        let mut values = vec![(":lease", text(&job.lease)), (":one", number(1))];
+        let counted =
+            AttributeValue::N(if matches!(end, End::PutBack { .. }) { "-1" } else { "0" }.to_owned());
+        let mut values = vec![(":lease", text(&job.lease)), (":one", number(1)), (":counted", counted)];
         values.extend(placeholders.iter().map(String::as_str).zip(fields.iter().map(|(_, v)| v.clone())));
         let condition = match end {
             End::Stored(_) => "#lease = :lease",
             _ => {
+                // A newer link has all its attempts before it, even where its text is the same.
                 values.push((":url", text(job.link.expose())));
-                "#lease = :lease AND #url = :url"
+                values.push((":attempt", number(job.attempt)));
+                "#lease = :lease AND #url = :url AND #attempts = :attempt"
             }
         };
         let found = match self.change(&job.key, &update, condition, values).await? {
@@ -257,6 +259,8 @@ impl Ledger {
             Changed::Done(_) => MadeDue::Due,
             Changed::Unmet(None) => MadeDue::NotFound,
             Changed::Unmet(Some(found)) => match get_text(&found, "state").unwrap_or_default() {
+                // Our own request went through and its answer was lost.
+                "pending" if get_text(&found, "due_since") == Some(&rfc3339(now)) => MadeDue::Due,
                 "expired" | "rejected" | "failed" => MadeDue::NoLink,
                 state => MadeDue::NotEnded { state: state.to_owned() },
             },

@@ -195,21 +195,23 @@ fn quarantine<'a>(seen: &Seen, reason: &'static str, recording: Option<Write<'a>
     Plan::Transact { writes, outcome: Outcome::Quarantined }
 }
 
-/// Whether a link is worth writing: the recording is new; or it is not copied and this link lasts
-/// longer; or copying ended without success and this is another link.
+/// Whether a link is worth writing: the recording is new, or it is not copied and this link is newer.
 ///
-/// While nothing has ended, which of two links stays does not depend on which came first.
+/// Of two links the one that lasts longer is newer, whichever came first. Where that can't be told, the
+/// one that came last is: a link that nobody follows is lost.
 fn is_news(link: &RecordingLink, known: Option<&SeenRecording>) -> bool {
     let Some(known) = known else { return true };
     let expires_at = link.expires_at.map(rfc3339);
-    let lasts_longer = (expires_at.as_deref(), Some(link.url.as_str()))
-        > (known.source_expires_at.as_deref(), known.url.as_deref());
     let is_another = known.url.as_deref() != Some(&link.url);
-    match known.state.as_str() {
-        "stored" => false,
-        "expired" | "rejected" | "failed" => is_another || lasts_longer,
-        _ => lasts_longer,
+    match (expires_at.as_deref(), known.source_expires_at.as_deref()) {
+        _ if known.state == "stored" => false,
+        (Some(this), Some(other)) if this < other => is_another && has_ended(&known.state),
+        (this, other) => is_another || this > other,
     }
+}
+
+fn has_ended(state: &str) -> bool {
+    matches!(state, "expired" | "rejected" | "failed")
 }
 
 #[cfg(test)]

@@ -3,20 +3,23 @@
 //! They come from `SOURCES`, or from SSM Parameter Store: one SecureString per source, named
 //! `<SOURCES_PATH>/<provider>/<source>`. Parameters are read again every five minutes, in the
 //! background, and at once when a delivery fits none of the keys: a key that was rotated a moment ago
-//! is taken, and one that was removed is refused a few minutes later at most.
+//! is taken, and one that was removed is refused ten minutes later at most.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::parameters::ParameterStore;
 use super::{BadSources, Sources, place};
 use crate::aws::Aws;
 use crate::env;
+
+/// How long a request waits for parameters that are too old.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often parameters may be read again.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +44,16 @@ pub struct LiveSources(Arc<Live>);
 struct Live {
     current: RwLock<Arc<Sources>>,
     parameters: Option<Parameters>,
-    /// When the parameters were last asked for.
-    asked_at: Mutex<Instant>,
+    /// Held by whoever reads the parameters.
+    reading: tokio::sync::Mutex<()>,
+    times: Mutex<Times>,
+}
+
+/// When the parameters were last read, asked for because it was due, and asked for after a miss.
+struct Times {
+    read: Instant,
+    asked: Instant,
+    missed: Option<Instant>,
 }
 
 /// Where the parameters are.
@@ -138,7 +149,9 @@ impl LiveSources {
 
     fn new(sources: Sources, parameters: Option<Parameters>) -> Self {
         let current = RwLock::new(Arc::new(sources));
-        Self(Arc::new(Live { current, parameters, asked_at: Mutex::new(Instant::now()) }))
+        let now = Instant::now();
+        let times = Mutex::new(Times { read: now, asked: now, missed: None });
+        Self(Arc::new(Live { current, parameters, reading: tokio::sync::Mutex::default(), times }))
     }
 
     /// The sources as they were last read.
@@ -146,38 +159,54 @@ impl LiveSources {
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the parameters again in the background, if that is due.
-    pub fn refresh_if_due(&self) {
-        if self.may_ask(|pace| pace.due) {
-            let sources = self.clone();
-            tokio::spawn(async move { sources.refresh().await });
+    /// Reads the parameters again if that is due: in the background, or right now if they are so old that
+    /// the process must have slept, and may sleep again before anything in the background is done.
+    pub async fn keep_fresh(&self) {
+        let Some(parameters) = &self.0.parameters else { return };
+        let due = parameters.pace.due;
+        let now = Instant::now();
+        let age = {
+            let mut times = self.times();
+            if now - times.asked < due {
+                return;
+            }
+            times.asked = now;
+            now - times.read
+        };
+        let sources = self.clone();
+        let refresh = async move { sources.refresh_since(now).await };
+        if age < due * 2 {
+            tokio::spawn(refresh);
+        } else if timeout(PATIENCE, refresh).await.is_err() {
+            tracing::warn!("the sources were not refreshed in time");
         }
     }
 
     /// Reads the parameters again because something fits none of the keys; answers whether there may
     /// be others now.
     pub async fn refresh_after_miss(&self) -> bool {
-        self.may_ask(|pace| pace.after_miss) && self.refresh().await
-    }
-
-    /// Whether the parameters may be asked for; who is told so must do it.
-    fn may_ask(&self, after: impl Fn(Pace) -> Duration) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
-        let mut asked_at = self.0.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = asked_at.elapsed() >= after(parameters.pace);
-        if may {
-            *asked_at = Instant::now();
+        let now = Instant::now();
+        let last = self.times().missed.replace(now);
+        if let Some(last) = last.filter(|last| now - *last < parameters.pace.after_miss) {
+            self.times().missed = Some(last);
+            return false;
         }
-        may
+        self.refresh_since(now).await
     }
 
-    /// Takes what the parameters say now. What can't be read changes nothing: the keys we have are
-    /// better than none.
-    async fn refresh(&self) -> bool {
+    /// Takes what the parameters say now, unless somebody did since some time. What can't be read changes
+    /// nothing: the keys we have are better than none.
+    async fn refresh_since(&self, since: Instant) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
+        let _one_at_a_time = self.0.reading.lock().await;
+        if self.times().read > since {
+            return true;
+        }
         match parameters.read().await {
             Ok(sources) => {
                 *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
+                self.times().read = Instant::now();
                 true
             }
             Err(error) => {
@@ -185,6 +214,10 @@ impl LiveSources {
                 false
             }
         }
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.0.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

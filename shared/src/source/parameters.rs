@@ -100,10 +100,10 @@ impl ParameterStore {
             parameters.extend(page.parameters);
             next_token = page.next_token;
             if next_token.is_none() {
-                break;
+                return Ok(parameters);
             }
         }
-        Ok(parameters)
+        Err("there are too many".to_owned())
     }
 }
 

@@ -11,8 +11,11 @@ use super::speed::{Ahead, Speed, TooSlow};
 use super::{Fetcher, Origin};
 use crate::fault::Fault;
 
-/// How often a download is taken up again.
+/// How often a download is taken up again without getting on.
 const MAX_RESUMES: u32 = 5;
+
+/// How much has to arrive before it has got on.
+const PROGRESS_BYTES: u64 = 8 << 20;
 
 /// A body on its way. No `Debug`: the response would show its URL.
 pub(crate) struct Download<'a> {
@@ -28,6 +31,8 @@ pub(crate) struct Download<'a> {
     validator: Option<Validator>,
     received: u64,
     resumes: u32,
+    /// How much had been received when it was last taken up.
+    resumed_at: u64,
     speed: Speed,
     /// Until when it may go on.
     until: Instant,
@@ -60,6 +65,7 @@ impl<'a> Download<'a> {
             response,
             received: 0,
             resumes: 0,
+            resumed_at: 0,
             speed: Speed::default(),
             until,
         };
@@ -82,6 +88,9 @@ impl<'a> Download<'a> {
             let lost = match timeout(limits.idle, self.response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
                     self.received += chunk.len() as u64;
+                    if self.received - self.resumed_at >= PROGRESS_BYTES {
+                        self.resumes = 0;
+                    }
                     if self.received > self.max_bytes() {
                         return Err(self.too_large());
                     }
@@ -103,17 +112,19 @@ impl<'a> Download<'a> {
 
     /// Takes the download up where it was lost, or answers what it was lost by.
     async fn resume(&mut self, lost: Fault) -> Result<(), Fault> {
-        let Some(validator) = self.validator.clone().filter(|_| self.resumes < MAX_RESUMES) else {
-            return Err(lost);
-        };
-        sleep(self.fetcher.policy.limits.resume_pause * 2_u32.pow(self.resumes)).await;
-        self.resumes += 1;
-        let resume = Resume { offset: self.received, validator };
-        let response = match self.fetcher.open(self.origin, Some(&resume)).await {
-            Ok(response) => response,
-            // A refusal or an expiry is news; another lost connection is not.
-            Err(fault @ (Fault::Rejected(_) | Fault::Expired(_))) => return Err(fault),
-            Err(_) => return Err(lost),
+        let (resume, response) = loop {
+            let Some(validator) = self.validator.clone().filter(|_| self.resumes < MAX_RESUMES) else {
+                return Err(lost);
+            };
+            sleep(self.fetcher.policy.limits.resume_pause * 2_u32.pow(self.resumes)).await;
+            self.resumes += 1;
+            let resume = Resume { offset: self.received, validator };
+            match self.fetcher.open(self.origin, Some(&resume)).await {
+                Ok(response) => break (resume, response),
+                // A refusal or an expiry is news; another lost connection is not.
+                Err(fault @ (Fault::Rejected(_) | Fault::Expired(_))) => return Err(fault),
+                Err(_) => {}
+            }
         };
         let Some(size) = resume.accept(response.status(), response.headers(), self.size) else {
             // The origin starts anew: what was received is not the beginning of what it sends now.
@@ -122,7 +133,7 @@ impl<'a> Download<'a> {
         if size > self.max_bytes() {
             return Err(self.too_large());
         }
-        self.size = Some(size);
+        (self.size, self.resumed_at) = (Some(size), self.received);
         tracing::debug!(resumes = self.resumes, received = self.received, "a download was taken up again");
         self.response = response;
         Ok(())

@@ -107,4 +107,7 @@ fn credentials_go_to_the_very_hosts_they_are_for_and_only_over_https() {
     }
     // A policy that can't even fetch over http would not send credentials there either.
     assert!(credentials("http://api.example.com/r").is_none());
+    // The local policy can, and sends them only where they stay on this machine.
+    let local = Fetcher::new(Policy::local()).unwrap();
+    assert!(local.credentials(&target("http://api.example.com/r"), &source).is_none());
 }

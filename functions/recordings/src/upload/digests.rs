@@ -6,8 +6,6 @@ use crc_fast::CrcAlgorithm::Crc64Nvme;
 use sha2::{Digest, Sha256, Sha512};
 use shared::ledger::jobs::Copied;
 
-use crate::sniff::Media;
-
 /// Digests in progress.
 pub(super) struct Digests {
     sha256: Sha256,
@@ -56,7 +54,7 @@ impl Digests {
 
 impl Sums {
     /// The copy as the item records it.
-    pub(super) fn copied(&self, s3_key: String, etag: String, media: Media) -> Copied {
+    pub(super) fn copied(&self, s3_key: String, etag: String, content_type: &str) -> Copied {
         Copied {
             s3_key,
             size_bytes: self.size,
@@ -64,7 +62,7 @@ impl Sums {
             sha512: self.sha512.clone(),
             crc64nvme: self.crc64nvme.clone(),
             etag,
-            content_type: media.content_type.to_owned(),
+            content_type: content_type.to_owned(),
         }
     }
 }

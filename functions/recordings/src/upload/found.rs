@@ -8,7 +8,7 @@ use super::digests::Digests;
 use super::put::store_fault;
 use crate::fault::Fault;
 use crate::name::Name;
-use crate::sniff::{EXTENSIONS, sniff};
+use crate::sniff::EXTENSIONS;
 
 /// The copy under a name, with the digests of what is really there; `None` if there is nothing.
 pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>, Fault> {
@@ -23,14 +23,14 @@ pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>,
             }
             Err(error) => return Err(store_fault(&error)),
         };
-        let (mut digests, mut media) = (Digests::default(), None);
+        let mut digests = Digests::default();
         while let Some(piece) = object.body.next().await {
             let piece = piece.map_err(|_| Fault::transient_with("bucket", "the object's end is missing"))?;
-            media = media.or_else(|| sniff(&piece).ok());
             digests.update(&piece);
         }
-        let Some(media) = media else { continue };
-        return Ok(Some(digests.sums().copied(key, object.e_tag.unwrap_or_default(), media)));
+        let etag = object.e_tag.unwrap_or_default();
+        let content_type = object.content_type.as_deref().unwrap_or_default();
+        return Ok(Some(digests.sums().copied(key, etag, content_type)));
     }
     Ok(None)
 }

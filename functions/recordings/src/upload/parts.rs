@@ -120,7 +120,7 @@ impl Parts {
     }
 
     /// Waits until no part is on its way.
-    async fn settle(&mut self) -> Result<(), Fault> {
+    pub(super) async fn settle(&mut self) -> Result<(), Fault> {
         while let Some(sent) = self.sending.join_next().await {
             self.sent.push(sent.map_err(|_| Fault::transient("task_lost"))??);
         }

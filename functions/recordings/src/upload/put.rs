@@ -1,10 +1,13 @@
 //! One object in one request, and comparing with what is there.
 
+use std::time::Duration;
+
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use bytes::Bytes;
 use shared::ledger::jobs::Copied;
+use tokio::time::sleep;
 
 use super::Bucket;
 use super::digests::Sums;
@@ -14,6 +17,10 @@ use crate::sniff::Media;
 
 /// The metadata entry that holds an object's SHA-256, where it was known when the object was begun.
 const SHA256: &str = "sha256";
+
+/// The pauses after which a request that met another one is sent again.
+const CONFLICT_PAUSES: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
 
 /// A recording that is in memory as a whole.
 #[derive(Debug)]
@@ -48,6 +55,17 @@ pub(super) enum Found {
 
 /// Writes an object, if its name is free or has the same bytes.
 pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Fault> {
+    for pause in CONFLICT_PAUSES {
+        match put_once(bucket, name, body).await {
+            // Another request for the same name is still under way: perhaps our own, given up too early.
+            Err(fault) if fault == conflict() => sleep(pause).await,
+            put => return put,
+        }
+    }
+    put_once(bucket, name, body).await
+}
+
+async fn put_once(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Fault> {
     let (key, sums) = (name.key(body.media.extension), &body.digests);
     let mut metadata = name.metadata();
     metadata.insert(SHA256.to_owned(), sums.sha256.clone());
@@ -63,7 +81,7 @@ pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put
         .disable_payload_signing()
         .send()
         .await;
-    let stored = |etag: String| Put::Stored(sums.copied(key.clone(), etag, body.media));
+    let stored = |etag: String| Put::Stored(sums.copied(key.clone(), etag, body.media.content_type));
     match sent {
         Ok(answer) => Ok(stored(answer.e_tag.unwrap_or_default())),
         Err(error) if is_precondition(&error) => match same_bytes(bucket, &key, sums).await? {
@@ -103,6 +121,11 @@ pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Resul
     } else {
         Found::Other
     })
+}
+
+/// What S3 answers while another conditional request for the same name is under way.
+fn conflict() -> Fault {
+    Fault::transient_with("bucket", "ConditionalRequestConflict")
 }
 
 /// Whether a request failed because its object is there already.

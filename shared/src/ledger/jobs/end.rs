@@ -24,6 +24,13 @@ pub enum End {
         /// What to add to the object's name, if its name is taken by other bytes.
         key_suffix: Option<String>,
     },
+    /// Not tried at all; the attempt does not count.
+    PutBack {
+        /// When it is due again.
+        at: Timestamp,
+        /// What was in the way.
+        problem: Problem,
+    },
     /// The link no longer works.
     Expired(Problem),
     /// The link must not be followed.
@@ -92,7 +99,7 @@ impl End {
     pub fn state(&self) -> &'static str {
         match self {
             Self::Stored(_) => "stored",
-            Self::Retry { .. } => "retry",
+            Self::Retry { .. } | Self::PutBack { .. } => "retry",
             Self::Expired(_) => "expired",
             Self::Rejected(_) => "rejected",
             Self::Failed(_) => "failed",
@@ -104,6 +111,7 @@ impl End {
         match self {
             Self::Stored(_) => None,
             Self::Retry { problem, .. }
+            | Self::PutBack { problem, .. }
             | Self::Expired(problem)
             | Self::Rejected(problem)
             | Self::Failed(problem) => Some(problem),
@@ -128,13 +136,15 @@ impl End {
                 ]);
                 removed.extend(["work_shard", "work_due", "url", "last_error", "key_suffix"]);
             }
-            Self::Retry { at, problem, key_suffix } => {
+            Self::Retry { at, problem, .. } | Self::PutBack { at, problem } => {
                 fields.extend([
                     ("work_due", text(rfc3339(*at))),
                     ("next_attempt_at", text(rfc3339(*at))),
                     ("last_error", text(problem.to_string())),
                 ]);
-                fields.extend(key_suffix.as_ref().map(|suffix| ("key_suffix", text(suffix))));
+                if let Self::Retry { key_suffix: Some(suffix), .. } = self {
+                    fields.push(("key_suffix", text(suffix)));
+                }
             }
             Self::Expired(problem) | Self::Rejected(problem) | Self::Failed(problem) => {
                 fields.extend([

@@ -22,7 +22,7 @@ pub struct Job {
     pub recording_id: String,
     /// Where to copy it from.
     pub link: Link,
-    /// When the link stops working: as it was announced, or as the provider documents it.
+    /// When the link stops working: as it was announced or as the provider documents it, whichever is first.
     pub source_expires_at: Option<Timestamp>,
     /// The recording's size in bytes, if it was announced.
     pub announced_size_bytes: Option<u64>,
@@ -90,14 +90,14 @@ impl Job {
         let created_at = time("created_at")?;
         let due_since = time("due_since").unwrap_or(created_at);
         let (provider, url) = (Provider::from_name(get_text(item, "provider")?)?, text("url")?);
-        let documented = || due_since.checked_add(provider.link_lifetime(&url)?).ok();
+        let documented = provider.link_lifetime(&url).and_then(|life| due_since.checked_add(life).ok());
         Some(Self {
             key: key.clone(),
             provider,
             source: text("source")?,
             call_id: text("call_id")?,
             recording_id: text("recording_id")?,
-            source_expires_at: time("source_expires_at").or_else(documented),
+            source_expires_at: [time("source_expires_at"), documented].into_iter().flatten().min(),
             link: Link(url),
             announced_size_bytes: get_number(item, "announced_size_bytes"),
             object_day: text("object_day")?,
@@ -144,12 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_lasts_as_announced_or_else_as_documented() {
+    fn a_link_lasts_as_announced_or_as_documented_whichever_is_shorter() {
         let expiry = |item: &Item| Job::read(&key(), item).unwrap().source_expires_at.map(rfc3339);
         let mut item = item();
         assert_eq!(expiry(&item).as_deref(), Some("2026-06-27T10:15:00.000Z"));
         item.insert("source_expires_at".to_owned(), text("2026-06-27T10:07:00.000Z"));
         assert_eq!(expiry(&item).as_deref(), Some("2026-06-27T10:07:00.000Z"));
+        item.insert("source_expires_at".to_owned(), text("2026-06-27T10:30:00.000Z"));
+        assert_eq!(expiry(&item).as_deref(), Some("2026-06-27T10:15:00.000Z"));
         item.remove("source_expires_at");
         item.insert("provider".to_owned(), text("agni"));
         assert_eq!(expiry(&item), None);

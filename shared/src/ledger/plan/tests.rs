@@ -389,22 +389,25 @@ fn forms_of_an_older_value_do_not_stand_beside_a_newer_one() {
 }
 
 #[test]
-fn an_expired_recording_is_revived_by_another_link() {
+fn another_link_takes_over_while_the_recording_is_not_copied() {
     let body = |token: &str, extra: &str| {
         format!(
             r#"{{"event":"call_ended","data":{{"callSid":"c","recordingUrl":"https://m.example/r.mp3?token={token}"{extra}}}}}"#
         )
     };
-    let mut table = Table::default();
-    table.apply(&entry(Provider::Callkaro, &body("zzz", "")));
-    let key = table.0.iter().find(|(_, item)| get_text(item, "type") == Some("RECORDING")).unwrap().0.clone();
-    table.0.get_mut(&key).unwrap().insert("state".to_owned(), crate::ledger::item::text("expired"));
-    table.apply(&entry(Provider::Callkaro, &body("aaa", r#","batchId":"b""#)));
-    let job = &table.0[&key];
-    assert_eq!(
-        (get_text(job, "state"), get_text(job, "url")),
-        (Some("pending"), Some("https://m.example/r.mp3?token=aaa"))
-    );
+    for (state, then) in
+        [("pending", "pending"), ("retry", "pending"), ("copying", "copying"), ("expired", "pending")]
+    {
+        let mut table = Table::default();
+        table.apply(&entry(Provider::Callkaro, &body("zzz", "")));
+        let is_job = |item: &Item| get_text(item, "type") == Some("RECORDING");
+        let key = table.0.iter().find(|(_, item)| is_job(item)).unwrap().0.clone();
+        table.0.get_mut(&key).unwrap().insert("state".to_owned(), crate::ledger::item::text(state));
+        table.apply(&entry(Provider::Callkaro, &body("aaa", r#","batchId":"b""#)));
+        let job = &table.0[&key];
+        let expected = (Some(then), Some("https://m.example/r.mp3?token=aaa"));
+        assert_eq!((get_text(job, "state"), get_text(job, "url")), expected, "{state}");
+    }
 }
 
 #[test]
