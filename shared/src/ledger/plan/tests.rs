@@ -79,9 +79,8 @@ impl Table {
                     "time": get_text(item, "time_key"),
                 })
             }
-            "RECORDING" => {
-                json!([get_text(item, "url"), get_text(item, "source_expires_at"), get_text(item, "state")])
-            }
+            // Which of several links is followed depends on which came last, where nothing else tells.
+            "RECORDING" => json!([get_text(item, "sk"), get_text(item, "state"), item.contains_key("url")]),
             // A revision's sort key tells which body came first.
             _ => {
                 json!([get_text(item, "dedupe_key"), get_text(item, "body_sha256"), get_text(item, "state")])
