@@ -79,6 +79,7 @@ impl Aws {
             .credentials_provider(self.credentials.clone())
             .http_client(self.http_client.clone())
             .timeout_config(timeouts(Duration::from_secs(60)))
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(200)))
             // An endpoint of one's own has no name per bucket.
             .force_path_style(self.s3_endpoint.is_some());
         config.set_endpoint_url(self.s3_endpoint.clone());

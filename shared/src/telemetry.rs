@@ -6,8 +6,10 @@ use std::io;
 use std::panic::{self, PanicHookInfo};
 
 use tracing::{Dispatch, Level};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry;
 
 /// The crates whose lines are ours. Nothing in them logs what is personal or secret, at any level.
 const OURS: [&str; 7] = ["shared", "recordings", "query", "sautikit", "callkaro", "telnyx", "agni"];
@@ -43,21 +45,22 @@ pub fn init() {
 ///
 /// What libraries say stays at warnings whatever the level, since at finer ones they show requests,
 /// and requests have phone numbers and tokens in them.
-pub fn filter(level: Level) -> EnvFilter {
-    let ours = OURS.map(|target| format!(",{target}={level}"));
-    let silent = SILENT.map(|target| format!(",{target}=off"));
-    EnvFilter::new(format!("warn{}{}", ours.concat(), silent.concat()))
+pub fn filter(level: Level) -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_targets(OURS.map(|target| (target, LevelFilter::from_level(level))))
+        .with_targets(SILENT.map(|target| (target, LevelFilter::OFF)))
 }
 
 /// What writes the lines that a filter lets through: one call of the writer for each.
-pub fn dispatch<W>(filter: EnvFilter, format: Format, writer: W) -> Dispatch
+pub fn dispatch<W>(filter: Targets, format: Format, writer: W) -> Dispatch
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer);
+    let (filtered, lines) = (registry().with(filter), fmt::layer().with_ansi(false).with_writer(writer));
     match format {
-        Format::Text => Dispatch::new(lines.finish()),
-        Format::Json => Dispatch::new(lines.json().flatten_event(true).finish()),
+        Format::Text => Dispatch::new(filtered.with(lines)),
+        Format::Json => Dispatch::new(filtered.with(lines.json().flatten_event(true))),
     }
 }
 

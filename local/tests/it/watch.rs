@@ -236,8 +236,7 @@ pub(crate) fn logs() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // What stands in for Lambda and for the stores is searched as well.
-        let local = "local=trace".parse().expect("a directive");
-        let filter = telemetry::filter(Level::TRACE).add_directive(local);
+        let filter = telemetry::filter(Level::TRACE).with_target("local", Level::TRACE);
         let dispatch = telemetry::dispatch(filter, Format::Json, || Log);
         tracing::dispatcher::set_global_default(dispatch).expect("nobody else takes the lines");
     });
