@@ -17,21 +17,18 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_LENGTH;
 use axum::routing::get;
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
-use local::origin;
 use local::stack::{self, BUCKET, Options, Stack, TABLE};
+use local::{job, origin};
 use recordings::{Policy, Recordings};
 use serde_json::json;
-use shared::ledger::{Claims, Ledger, key};
+use shared::ledger::{Claims, Ledger};
 use shared::source::Sources;
-use shared::timestamp::rfc3339;
 
 /// The recordings of the throughput measurement: two and a half minutes of telephone audio each.
 const RECORDINGS: usize = 1_000;
@@ -155,30 +152,8 @@ async fn serve() -> SocketAddr {
 async fn announce(stack: &Stack, url: &str, count: usize) {
     let dynamodb = stack.aws.dynamodb();
     let puts = futures_util::stream::iter(0..count).for_each_concurrent(16, async |index| {
-        let call_id = format!("c{index}");
-        let pk = key::call("sautikit", "default", &call_id).pk;
-        let (now, shard) = (rfc3339(Timestamp::now()), key::work_shard("recording", &pk));
-        let texts = [
-            ("pk", pk.as_str()),
-            ("sk", "RECORDING#r"),
-            ("type", "RECORDING"),
-            ("provider", "sautikit"),
-            ("source", "default"),
-            ("call_id", &call_id),
-            ("recording_id", "r"),
-            ("state", "pending"),
-            ("url", url),
-            ("object_day", "2026/06/27"),
-            ("created_at", &now),
-            ("work_shard", &shard),
-            ("work_due", &now),
-        ];
-        let mut put =
-            dynamodb.put_item().table_name(TABLE).item("attempts", AttributeValue::N("0".to_owned()));
-        for (name, value) in texts {
-            put = put.item(name, AttributeValue::S(value.to_owned()));
-        }
-        put.send().await.unwrap();
+        let (_, item) = job::pending(&format!("c{index}"), "r", url);
+        dynamodb.put_item().table_name(TABLE).set_item(Some(item)).send().await.unwrap();
     });
     puts.await;
 }

@@ -11,6 +11,7 @@ pub mod client;
 pub mod demo;
 pub mod dynamodb;
 pub mod gateway;
+pub mod job;
 pub mod keys;
 pub mod origin;
 pub mod s3;

@@ -1,20 +1,11 @@
 //! How much memory a large copy takes. In a binary of its own, to have the process to itself.
 
-use std::future::pending;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use local::dynamodb::{self, table_definition};
-use local::{Storage, s3};
-use recordings::{Policy, Recordings};
+use local::stack::{Options, Stack, TABLE};
+use local::{Storage, job};
 use serde_json::json;
-use shared::aws::Aws;
-use shared::ledger::{Claims, Ledger, key};
-use shared::source::Sources;
-use shared::timestamp::rfc3339;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -29,23 +20,7 @@ const RECORDING_BYTES: usize = 400 << 20;
 async fn a_copy_of_any_size_takes_a_bounded_amount_of_memory() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let storage = Storage::Folder(folder.path().to_owned());
-    let keys = local::Credentials {
-        access_key_id: "local".to_owned(),
-        secret_access_key: "local-secret".to_owned(),
-    };
-    let table = dynamodb::serve(TcpListener::bind("127.0.0.1:0").await?, &Storage::Memory, pending())?;
-    let template = include_str!("../../template.yaml");
-    table.create_table("calls", &table_definition(template, "CallsTable")?)?;
-    let bucket = s3::serve(TcpListener::bind("127.0.0.1:0").await?, &storage, &keys, pending())?;
-    let credentials = Credentials::new("local", "local-secret", None, None, "test");
-    let endpoint = |port: u16| Some(format!("http://127.0.0.1:{port}"));
-    let (dynamodb, s3) = (endpoint(table.address.port()), endpoint(bucket.address.port()));
-    let aws = Aws::new("us-east-1".to_owned(), credentials, dynamodb, s3);
-    aws.s3().create_bucket().bucket("recordings").send().await?;
-    let claims = Claims::new(aws.s3(), "recordings".to_owned());
-    let ledger = Ledger::new(aws.dynamodb(), "calls".to_owned(), claims, 400);
-    let sources = Sources::from_json(r#"{"sautikit":{"default":{"secrets":["whsec_test"]}}}"#)?;
-    let recordings = Recordings::new(ledger, aws.s3(), "recordings".to_owned(), sources, Policy::local())?;
+    let stack = Stack::start(Options { schedule: None, storage, ..Options::in_memory()? }).await?;
 
     let origin = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://127.0.0.1:{}/a", origin.local_addr()?.port());
@@ -67,31 +42,11 @@ async fn a_copy_of_any_size_takes_a_bounded_amount_of_memory() -> anyhow::Result
         Ok::<_, std::io::Error>(())
     });
 
-    let pk = key::call("sautikit", "default", "c").pk;
-    let (now, shard) = (rfc3339(Timestamp::now()), key::work_shard("recording", &pk));
-    let texts = [
-        ("pk", pk.as_str()),
-        ("sk", "RECORDING#r"),
-        ("type", "RECORDING"),
-        ("provider", "sautikit"),
-        ("source", "default"),
-        ("call_id", "c"),
-        ("recording_id", "r"),
-        ("state", "pending"),
-        ("url", &url),
-        ("object_day", "2026/06/27"),
-        ("created_at", &now),
-        ("work_shard", &shard),
-        ("work_due", &now),
-    ];
-    let mut put = aws.dynamodb().put_item().table_name("calls");
-    for (name, value) in texts {
-        put = put.item(name, AttributeValue::S(value.to_owned()));
-    }
-    put.item("attempts", AttributeValue::N("0".to_owned())).send().await?;
+    let (_, item) = job::pending("c", "r", &url);
+    stack.aws.dynamodb().put_item().table_name(TABLE).set_item(Some(item)).send().await?;
 
     let before = peak_bytes()?;
-    let summary = recordings.handle(json!({}), Instant::now() + Duration::from_secs(300)).await?;
+    let summary = stack.recordings.handle(json!({}), Instant::now() + Duration::from_secs(300)).await?;
     let grown = peak_bytes()? - before;
     eprintln!("peak {} MiB before, {} MiB more for the copy", before >> 20, grown >> 20);
     ensure!(summary.stored == 1, "{summary:?}");

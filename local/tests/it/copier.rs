@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
+use local::job;
 use local::stack::{self, BUCKET, Options, Stack, TABLE};
 use recordings::guard::Limits;
 use recordings::{Policy, Recordings, Summary};
 use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::ledger::key::{self, Key};
+use shared::ledger::key::Key;
 use shared::ledger::{Claims, Ledger};
 use shared::source::Sources;
-use shared::timestamp::rfc3339;
 use tokio::time::Instant;
 
 use crate::proxy::{self, Call, Decision};
@@ -88,32 +87,10 @@ impl Bed {
         url: &str,
         more: &[(&str, &str)],
     ) -> anyhow::Result<Key> {
-        let pk = key::call("sautikit", "default", id).pk;
-        let key = Key { pk, sk: key::recording_sk(recording_id) };
-        let now = rfc3339(Timestamp::now());
-        let shard = key::work_shard("recording", &key.pk);
-        let texts = [
-            ("pk", key.pk.as_str()),
-            ("sk", &key.sk),
-            ("type", "RECORDING"),
-            ("provider", "sautikit"),
-            ("source", "default"),
-            ("call_id", id),
-            ("recording_id", recording_id),
-            ("state", "pending"),
-            ("url", url),
-            ("object_day", "2026/06/27"),
-            ("created_at", &now),
-            ("work_shard", &shard),
-            ("work_due", &now),
-        ];
-        let mut item: Item = HashMap::new();
-        for (name, value) in texts.iter().chain(more) {
-            item.insert((*name).to_owned(), AttributeValue::S((*value).to_owned()));
-        }
-        for (name, value) in [("attempts", "0"), ("version", "1")] {
-            item.insert(name.to_owned(), AttributeValue::N(value.to_owned()));
-        }
+        let (key, mut item) = job::pending(id, recording_id, url);
+        let more =
+            more.iter().map(|(name, value)| ((*name).to_owned(), AttributeValue::S((*value).to_owned())));
+        item.extend(more);
         self.aws.dynamodb().put_item().table_name(TABLE).set_item(Some(item)).send().await?;
         Ok(key)
     }
