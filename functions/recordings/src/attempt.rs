@@ -93,7 +93,13 @@ impl Recordings {
         // A bug that one job brings to light must not end the others.
         let copied = AssertUnwindSafe(self.copy(job, upload, budget)).catch_unwind().await;
         let end = match copied.unwrap_or_else(|_| Err(Fault::transient("internal"))) {
-            Ok(copied) => End::Stored(copied),
+            Ok(copied) => {
+                if let Some(announced) = job.announced_size_bytes.filter(|size| *size != copied.size_bytes) {
+                    let (recording_id, size) = (&job.recording_id, copied.size_bytes);
+                    tracing::warn!(recording_id, announced, size, "the size is not the announced one");
+                }
+                End::Stored(copied)
+            }
             Err(fault) => conclude(fault, Attempt::of(job), Timestamp::now(), fastrand::f64()),
         };
         let earlier_attempts = job.attempt > 1 || job.due_since > job.created_at;
@@ -199,7 +205,7 @@ impl Recordings {
             bytes,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             attempt: job.attempt,
-            age_at_copy_seconds: now.duration_since(job.created_at).as_secs_f64().max(0.0),
+            age_at_copy: now.duration_since(job.created_at),
         };
         metrics::copy(&self.metrics, now, &copy);
         tracing::info!(

@@ -17,6 +17,9 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(48);
 /// The pause after the first attempt; doubled after each one, then shortened by jitter to half at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
+/// The pause after there was no room; shortened by jitter like the others.
+const BUSY_PAUSE: Duration = Duration::from_secs(15);
+
 /// The longest pause, unless the origin asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -48,8 +51,8 @@ pub(crate) fn conclude(fault: Fault, attempt: Attempt, now: Timestamp, jitter: f
         Fault::Absent { problem, .. } if expired => return End::Expired(problem),
         Fault::Absent { problem, after } | Fault::Transient { problem, after } => (problem, after),
         Fault::Busy if now.duration_since(attempt.due_since) < MAX_AGE => {
-            let at = later(now, SignedDuration::from_millis(5_000 + (jitter * 10_000.0) as i64));
-            return End::PutBack { at, problem: Problem::new("busy") };
+            let pause = BUSY_PAUSE.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
+            return End::PutBack { at: due_after(pause, attempt, now), problem: Problem::new("busy") };
         }
         Fault::Busy => (Problem::new("busy"), None),
         Fault::Taken { key_suffix } => {
@@ -71,6 +74,11 @@ fn next_attempt_at(attempt: Attempt, after: Option<Duration>, now: Timestamp, ji
     let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt.number.saturating_sub(1)));
     let pause = doubled.min(LONGEST_PAUSE).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
     let pause = pause.max(after.unwrap_or_default().min(LONGEST_ASKED_PAUSE));
+    due_after(pause, attempt, now)
+}
+
+/// The time after a pause, or an earlier one that leaves an attempt before the link expires.
+fn due_after(pause: Duration, attempt: Attempt, now: Timestamp) -> Timestamp {
     let at = later(now, SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX));
     match attempt.expires_at {
         Some(expires_at) if now < expires_at => {
@@ -165,7 +173,12 @@ mod tests {
     #[test]
     fn no_room_is_no_attempt() {
         match conclude(Fault::Busy, attempt(MAX_ATTEMPTS), now(), 0.5) {
-            End::PutBack { at, .. } => assert_eq!(at, after_seconds(10)),
+            End::PutBack { at, .. } => assert_eq!(at, later(now(), SignedDuration::from_millis(11_250))),
+            other => panic!("{other:?}"),
+        }
+        let expiring = Attempt { expires_at: Some(after_seconds(8)), ..attempt(1) };
+        match conclude(Fault::Busy, expiring, now(), 1.0) {
+            End::PutBack { at, .. } => assert_eq!(at, after_seconds(4)),
             other => panic!("{other:?}"),
         }
         assert!(matches!(conclude(Fault::Busy, attempt(1), after_seconds(48 * 3600), 0.5), End::Failed(_)));

@@ -1,5 +1,6 @@
 //! What the copier measures of itself.
 
+use jiff::SignedDuration;
 use serde_json::json;
 use shared::metrics::{Directive, Metrics};
 use shared::timestamp::Timestamp;
@@ -18,7 +19,7 @@ pub(crate) struct Copy {
     /// Which attempt it was.
     pub(crate) attempt: u32,
     /// How old the recording's first announcement was in the end.
-    pub(crate) age_at_copy_seconds: f64,
+    pub(crate) age_at_copy: SignedDuration,
 }
 
 const COPY: [Directive; 2] = [
@@ -41,14 +42,14 @@ const OLDEST_DUE: Directive =
 
 /// Counts an attempt that was made.
 pub(crate) fn copy(metrics: &Metrics, now: Timestamp, copy: &Copy) {
-    let Copy { provider, outcome, bytes, duration_ms, attempt, age_at_copy_seconds } = copy;
+    let Copy { provider, outcome, bytes, duration_ms, attempt, age_at_copy } = copy;
     let fields = json!({
         "provider": provider,
         "outcome": outcome,
         "bytes": bytes,
         "duration_ms": duration_ms,
         "attempt": attempt,
-        "age_at_copy_seconds": age_at_copy_seconds,
+        "age_at_copy_seconds": seconds(*age_at_copy),
         "copies": 1,
     });
     metrics.write(now, &COPY, fields);
@@ -60,6 +61,22 @@ pub(crate) fn unreadable(metrics: &Metrics, now: Timestamp) {
 }
 
 /// Tells how long the job that is due longest has been waiting; 0 if none is.
-pub(crate) fn oldest_due(metrics: &Metrics, now: Timestamp, seconds: f64) {
-    metrics.write(now, &[OLDEST_DUE], json!({ "oldest_due_seconds": seconds }));
+pub(crate) fn oldest_due(metrics: &Metrics, now: Timestamp, waiting: SignedDuration) {
+    metrics.write(now, &[OLDEST_DUE], json!({ "oldest_due_seconds": seconds(waiting) }));
+}
+
+/// Seconds to the millisecond, and not below zero: clocks differ.
+fn seconds(duration: SignedDuration) -> f64 {
+    duration.as_millis().max(0) as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_told_to_the_millisecond() {
+        assert_eq!(seconds(SignedDuration::new(1, 969_190_700)), 1.969);
+        assert_eq!(seconds(SignedDuration::from_secs(-1)), 0.0);
+    }
 }

@@ -34,7 +34,7 @@ impl Recordings {
         match try_join_all(first).await {
             Ok(first) => {
                 let oldest = first.iter().flatten().filter_map(Due::since).min().unwrap_or(now);
-                metrics::oldest_due(&self.metrics, now, now.duration_since(oldest).as_secs_f64());
+                metrics::oldest_due(&self.metrics, now, now.duration_since(oldest));
             }
             // What is not told raises an alarm as well.
             Err(error) => tracing::warn!(%error, "how long jobs wait is not known"),

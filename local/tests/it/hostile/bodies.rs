@@ -52,6 +52,9 @@ async fn an_announced_size_counts_only_where_nothing_else_tells_the_end() -> any
         trial.bed.sweep().await?;
         assert_eq!(trial.outcome(&key).await?, expected, "{what}");
     }
+    // What was stored with another size than the announced one is told.
+    let told = crate::watch::lines_with(&["the size is not the announced one", r#""announced":1001"#]);
+    ensure!(told.iter().any(|line| line.contains(r#""size":1000"#)), "{told:?}");
     Ok(())
 }
 
