@@ -24,7 +24,7 @@ use crate::timestamp::Timestamp;
 /// little more than this.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long the ledger may take. CallKaro gives up after five seconds.
+/// How long a delivery may take. CallKaro gives up after five seconds.
 const DEADLINE: Duration = Duration::from_secs(4);
 
 /// How long deliveries' bodies are kept, unless configured otherwise.
@@ -79,7 +79,8 @@ impl Webhook {
         let started = Instant::now();
         self.sources.keep_fresh().await;
         // A panic is our bug and this one request's loss; it is counted like every answer.
-        let result = AssertUnwindSafe(self.receive(&request, received_at)).catch_unwind().await;
+        let result =
+            AssertUnwindSafe(self.receive(&request, received_at, started + DEADLINE)).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Problem::internal()));
         let duration_ms = started.elapsed().as_millis();
         let (provider, request_id) = (self.provider.name(), request.request_id.as_str());
@@ -125,7 +126,12 @@ impl Webhook {
         Ok((source, verified.map_err(|rejection| unauthorized(&rejection))?))
     }
 
-    async fn receive(&self, request: &Request, received_at: Timestamp) -> Result<Received, Problem> {
+    async fn receive(
+        &self,
+        request: &Request,
+        received_at: Timestamp,
+        deadline: Instant,
+    ) -> Result<Received, Problem> {
         if request.method != Method::POST {
             let message = format!("{} is not a way to deliver a webhook; use POST.", request.method);
             return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
@@ -152,7 +158,7 @@ impl Webhook {
         }
         let entry =
             Entry::new(self.provider, &source.name, received_at, &request.headers, &verified, normalized);
-        let outcome = self.ledger.apply(&entry, Instant::now() + DEADLINE).await.map_err(|error| {
+        let outcome = self.ledger.apply(&entry, deadline).await.map_err(|error| {
             tracing::error!(request_id = request.request_id, %error, "a delivery could not be stored");
             Problem::unavailable()
         })?;

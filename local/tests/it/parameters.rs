@@ -180,6 +180,10 @@ async fn a_removed_key_is_refused_once_the_parameters_are_read_again() -> anyhow
         }
         ensure!(call < 50, "it is still taken");
     }
+    // A source that is removed as a whole is unknown, even if it was the last one.
+    parameters.kept().values.clear();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(deliver(&bed, &sources, "none").await?, 404);
     Ok(())
 }
 

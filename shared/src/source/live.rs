@@ -18,7 +18,7 @@ use super::{BadSources, Sources, place};
 use crate::aws::Aws;
 use crate::env;
 
-/// How long a request waits for parameters that are too old.
+/// How long a request waits for parameters to be read again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often parameters may be read again.
@@ -144,6 +144,9 @@ impl LiveSources {
         let path = path.trim_end_matches('/').to_owned();
         let parameters = Parameters { store: aws.ssm(), path, readers: readers.to_vec(), pace };
         let sources = parameters.read().await?;
+        if sources.is_empty() {
+            return Err(parameters.missing());
+        }
         Ok(Self::new(sources, Some(parameters)))
     }
 
@@ -192,11 +195,11 @@ impl LiveSources {
             self.times().missed = Some(last);
             return false;
         }
-        self.refresh_since(now).await
+        timeout(PATIENCE, self.refresh_since(now)).await.unwrap_or(false)
     }
 
-    /// Takes what the parameters say now, unless somebody did since some time. What can't be read changes
-    /// nothing: the keys we have are better than none.
+    /// Takes what the parameters say now, unless somebody did since some time. Where there are none any
+    /// more, nothing is believed any more; what can't be read changes nothing.
     async fn refresh_since(&self, since: Instant) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
         let _one_at_a_time = self.0.reading.lock().await;
@@ -235,23 +238,20 @@ impl fmt::Debug for LiveSources {
 }
 
 impl Parameters {
-    /// Every source of every reader. A reader with none is an error where it is the only one.
+    /// Every source of every reader.
     async fn read(&self) -> Result<Sources, Unread> {
-        let mut found = BTreeMap::new();
-        for (reader, entries) in
-            futures_util::future::try_join_all(self.readers.iter().map(|reader| self.read_one(reader)))
-                .await?
-        {
-            found.insert(reader.to_owned(), entries);
-        }
-        if found.values().all(BTreeMap::is_empty) {
-            let (path, example) = match self.readers[..] {
-                [reader] => (format!("{}/{reader}", self.path), example(reader)),
-                _ => (format!("{}/<provider>", self.path), "{…}"),
-            };
-            return Err(Unread::Missing { path, example });
-        }
+        let reads = self.readers.iter().map(|reader| self.read_one(reader));
+        let found = futures_util::future::try_join_all(reads).await?;
+        let found = found.into_iter().map(|(reader, entries)| (reader.to_owned(), entries)).collect();
         Sources::from_map(found).map_err(|problems| Unread::Bad { path: self.path.clone(), problems })
+    }
+
+    fn missing(&self) -> Unread {
+        let (path, example) = match self.readers[..] {
+            [reader] => (format!("{}/{reader}", self.path), example(reader)),
+            _ => (format!("{}/<provider>", self.path), "{…}"),
+        };
+        Unread::Missing { path, example }
     }
 
     async fn read_one<'a>(&self, reader: &'a str) -> Result<(&'a str, BTreeMap<String, Value>), Unread> {
