@@ -8,19 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use aws_sdk_dynamodb::config::Credentials as AwsCredentials;
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request as AxumRequest, State};
-use axum::response::Response;
-use axum::routing::get;
-use http::StatusCode;
-use jiff::Timestamp;
 use query::Query;
 use recordings::Recordings;
 use recordings::guard::Policy;
-use serde_json::{Value, json};
 use shared::aws::Aws;
-use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::ledger::{Claims, Ledger};
 use shared::provider::Provider;
 use shared::source::Sources;
@@ -28,11 +19,13 @@ use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
-use crate::gateway::{self, Function, HttpRequest};
-use crate::stream::{self, Position, Reading};
+use self::functions::Functions;
+use self::triggers::Triggers;
 use crate::{Credentials, Storage, dynamodb, s3};
+
+mod functions;
+mod triggers;
 
 /// The table's name in local runs.
 pub const TABLE: &str = "call-ledger";
@@ -47,12 +40,6 @@ pub const SECRET_ACCESS_KEY: &str = "local-secret-key";
 
 /// How long local deliveries' bodies are kept.
 const RETENTION_DAYS: u64 = 400;
-
-/// API Gateway's limit for a body.
-const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
-
-/// How long one invocation of `recordings` may take.
-const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How a stack is set up.
 #[derive(Clone)]
@@ -94,11 +81,6 @@ pub struct Stack {
     dynamodb_server: dynamodb::DynamoDb,
     s3_server: s3::S3,
     tasks: JoinSet<()>,
-}
-
-struct Functions {
-    webhooks: Vec<(Provider, Webhook)>,
-    query: Query,
 }
 
 impl fmt::Debug for Options {
@@ -196,17 +178,17 @@ impl Stack {
         )?);
         let webhooks =
             Provider::ALL.map(|provider| (provider, Webhook::new(provider, sources.clone(), ledger.clone())));
-        let functions = Functions {
-            webhooks: webhooks.into(),
-            query: Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources.clone()),
-        };
+        let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources);
+        let functions = Functions { webhooks: webhooks.into(), query };
 
         let mut tasks = JoinSet::new();
         if let Some(interval) = options.schedule {
-            invoke_recordings(&mut tasks, &recordings, &dynamodb_server, interval, &stopping)?;
+            let triggers = Triggers::new(recordings.clone(), stopping.clone());
+            tasks.spawn(triggers.clone().follow(dynamodb_server.database.clone())?);
+            tasks.spawn(triggers.schedule(interval));
         }
         let address = listener.local_addr()?;
-        let router = router(Arc::new(functions));
+        let router = functions.router();
         let until = stopped(&stopping);
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
@@ -262,101 +244,4 @@ async fn stopped_signal(mut stopping: watch::Receiver<bool>) {
 
 fn stopped(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
     stopped_signal(stopping.clone())
-}
-
-/// Does what the template's event sources do: follows the stream, and keeps the schedule.
-fn invoke_recordings(
-    tasks: &mut JoinSet<()>,
-    recordings: &Arc<Recordings>,
-    dynamodb: &dynamodb::DynamoDb,
-    interval: Duration,
-    stopping: &watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let copier = recordings.clone();
-    // What came while nobody was here is found by the schedule.
-    let reading = Reading { from: Position::Latest, poll: Duration::from_millis(50), batch_size: 10 };
-    let handler = move |event| invoke(copier.clone(), event);
-    let following = stream::follow(dynamodb.database.clone(), TABLE, reading, handler, stopped(stopping))?;
-    tasks.spawn(async move {
-        if let Err(error) = following.await {
-            tracing::error!("the table's stream can't be followed: {error:#}");
-        }
-    });
-    let (copier, until) = (recordings.clone(), stopped(stopping));
-    tasks.spawn(async move {
-        tokio::select! { () = until => {}, () = sweep(copier, interval) => {} }
-    });
-    Ok(())
-}
-
-async fn invoke(recordings: Arc<Recordings>, event: Value) -> anyhow::Result<()> {
-    recordings.handle(event, Instant::now() + COPY_TIMEOUT).await.map(|_| ()).map_err(Into::into)
-}
-
-async fn sweep(recordings: Arc<Recordings>, interval: Duration) {
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event" });
-        if let Err(error) = invoke(recordings.clone(), event).await {
-            tracing::error!("a scheduled run of recordings failed: {error:#}");
-        }
-    }
-}
-
-fn router(functions: Arc<Functions>) -> Router {
-    Router::new().route("/healthz", get(async || "ok\n")).fallback(forward).with_state(functions)
-}
-
-async fn forward(State(functions): State<Arc<Functions>>, request: AxumRequest) -> Response {
-    let plain = |status: StatusCode, body: Value| {
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = status;
-        response
-    };
-    let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, json!({ "message": "Request Entity Too Large" }));
-    };
-    let request = HttpRequest {
-        method: parts.method,
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers,
-        body: body.into(),
-    };
-    let at = Timestamp::now();
-    let Some((function, event)) = gateway::event(&request, at) else {
-        return plain(StatusCode::NOT_FOUND, json!({ "message": "Not Found" }));
-    };
-    // In a task of its own, as in a Lambda environment: a client that hangs up stops nothing.
-    let answer = tokio::spawn(async move { functions.answer(function, event, at).await }).await;
-    match answer.map_err(anyhow::Error::from).and_then(|answer| answer) {
-        Ok(response) => response.map(Body::from),
-        Err(error) => {
-            tracing::error!("an event could not be handled: {error:#}");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "Internal Server Error" }))
-        }
-    }
-}
-
-impl Functions {
-    async fn answer(
-        &self,
-        function: Function,
-        event: Value,
-        at: Timestamp,
-    ) -> anyhow::Result<http::Response<Vec<u8>>> {
-        let event: ApiGatewayV2httpRequest = serde_json::from_value(event)?;
-        let answer = match function {
-            Function::Webhook(provider) => {
-                let (_, webhook) =
-                    self.webhooks.iter().find(|(of, _)| *of == provider).context("no such function")?;
-                lambda::answer(|request| webhook.respond(request, at), event).await
-            }
-            Function::Query => lambda::answer(|request| self.query.respond(request, at), event).await,
-        };
-        gateway::response(answer)
-    }
 }

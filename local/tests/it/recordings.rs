@@ -7,14 +7,14 @@ use anyhow::{Context as _, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::ChecksumMode;
 use jiff::{SignedDuration, Timestamp};
-use local::stack::{BUCKET, TABLE};
+use local::stack::{BUCKET, Options, TABLE};
 use recordings::{Policy, Recordings, Summary};
 use serde_json::{Value, json};
 use shared::ledger::jobs::{End, Finished, Lease, MadeDue, Problem};
 use shared::ledger::key::{self, Key};
 use shared::provider::Provider;
 use shared::timestamp::rfc3339;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::bed::text;
 use crate::copier::{Bed, Item, PLAIN, number, policy, stream_event};
@@ -501,4 +501,33 @@ async fn a_copy_that_is_cut_off_by_the_deadline_is_tried_again() -> anyhow::Resu
 fn handling_an_event_may_run_as_a_task() {
     fn is_send<T: Send>(_: impl Fn(Arc<Recordings>, Value) -> T) {}
     is_send(|recordings, event| async move { recordings.handle(event, Instant::now()).await.map(|_| ()) });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stream_alone_starts_copies_and_none_waits_for_a_slow_one() -> anyhow::Result<()> {
+    // The schedule runs once, at the start, when there is nothing to do.
+    let hours = Duration::from_secs(36_000);
+    let stack = crate::bed::Bed::with(Options { schedule: Some(hours), ..Options::in_memory()? }).await?;
+    let silent = Origin::start(|_| Answer::Hang(Vec::new())).await?;
+    let good = Origin::of(wav(1000)).await?;
+    for (id, origin) in [("slow", &silent), ("quick", &good)] {
+        let data = json!({ "call_id": id, "recording_id": "r", "download_url": origin.url("/a") });
+        let body = json!({ "kind": "call.recording.ready", "event_id": id, "data": data });
+        stack.deliver(Provider::Sautikit, body.to_string()).await?;
+        // A copy has begun before the next delivery comes.
+        while origin.heads().is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    // The slow one is given up after twenty seconds.
+    let stored = async || {
+        anyhow::Ok(stack.items_of("RECORDING").await?.iter().any(|item| text(item, "state") == "stored"))
+    };
+    for _ in 0..100 {
+        if stored().await? {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    anyhow::bail!("the quick one waits for the slow one")
 }

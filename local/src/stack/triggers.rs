@@ -1,0 +1,91 @@
+//! What invokes `recordings`, as the template's event sources do: the table's stream, and a schedule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dynoxide::Database;
+use recordings::Recordings;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::{TABLE, stopped};
+use crate::stream::{self, Position, Reading};
+
+/// How long one invocation may take.
+const COPY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How many invocations go on at a time: ten batches of the stream, and as many minutes as a long copy
+/// may take. None waits for another, so that a slow host holds up nobody.
+const SIDE_BY_SIDE: usize = 15;
+
+/// How long the invocations under way have to finish when everything ends.
+const GRACE: Duration = Duration::from_millis(900);
+
+/// What invokes the copier.
+#[derive(Clone)]
+pub(super) struct Triggers {
+    recordings: Arc<Recordings>,
+    places: Arc<Semaphore>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Triggers {
+    pub(super) fn new(recordings: Arc<Recordings>, stopping: watch::Receiver<bool>) -> Self {
+        Self { recordings, places: Arc::new(Semaphore::new(SIDE_BY_SIDE)), stopping }
+    }
+
+    /// Follows the table's stream from now on. What came while nobody was here is found by the schedule.
+    pub(super) fn follow(self, database: Database) -> anyhow::Result<impl Future<Output = ()> + Send> {
+        let reading = Reading { from: Position::Latest, poll: Duration::from_millis(50), batch_size: 10 };
+        let until = stopped(&self.stopping);
+        let handler = move |event| self.clone().invoke(event);
+        let following = stream::follow(database, TABLE, reading, handler, until)?;
+        Ok(async move {
+            if let Err(error) = following.await {
+                tracing::error!("the table's stream can't be followed: {error:#}");
+            }
+        })
+    }
+
+    /// Looks for what is due, again and again, and waits in the end for what is under way.
+    pub(super) async fn schedule(self, every: Duration) {
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ticking = async {
+            loop {
+                ticks.tick().await;
+                let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event" });
+                if self.clone().invoke(event).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! { () = stopped(&self.stopping) => {}, () = ticking => {} }
+        let all = u32::try_from(SIDE_BY_SIDE).unwrap_or(u32::MAX);
+        let _ = self.places.acquire_many(all).await;
+    }
+
+    /// Starts an invocation as soon as there is a place for one, and does not wait for its end.
+    async fn invoke(self, event: Value) -> anyhow::Result<()> {
+        let place = self.places.acquire_owned().await?;
+        let (recordings, stopping) = (self.recordings, self.stopping);
+        tokio::spawn(async move {
+            let _place = place;
+            let ended = async {
+                stopped(&stopping).await;
+                sleep(GRACE).await;
+            };
+            tokio::select! {
+                () = ended => {}
+                handled = recordings.handle(event, Instant::now() + COPY_TIMEOUT) => {
+                    // Nothing is lost: what is left is due, and found by the next run.
+                    if let Err(error) = handled {
+                        tracing::error!("an invocation of recordings failed: {error:#}");
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+}
