@@ -3,6 +3,9 @@
 //!
 //! `cargo bench -p local --bench bootstraps`
 //!
+//! With `BOOTSTRAPS` set to a folder, what is in it is measured instead of what `cargo build --release`
+//! makes.
+//!
 //! Measured per start: from exec to the first request to the store, and to the first `GET …/next`
 //! (the warm-up call over TLS included); the first delivery; the processor time of warm deliveries;
 //! peak memory (`VmHWM`). Medians of [`RUNS`] starts, of all programs in turn.
@@ -82,9 +85,10 @@ async fn main() {
     let (api, mut lambda) = runtime_api().await;
     let environment = environment(&stack, store, api, folder.path());
 
-    let mut costs = vec![Vec::new(); PROGRAMS.len()];
+    let programs: Vec<_> = PROGRAMS.into_iter().filter(|(name, ..)| binary(name).exists()).collect();
+    let mut costs = vec![Vec::new(); programs.len()];
     for run in 0..RUNS {
-        for (program, costs) in PROGRAMS.iter().zip(&mut costs) {
+        for (program, costs) in programs.iter().zip(&mut costs) {
             costs.push(measure(program, run, &environment, &mut lambda, &mut connected).await);
         }
     }
@@ -93,7 +97,7 @@ async fn main() {
         "{:10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
         "", "init ms", "+ warm-up", "first ms", "cpu µs", "peak MiB", "zip MB"
     );
-    for ((name, ..), costs) in PROGRAMS.iter().zip(&costs) {
+    for ((name, ..), costs) in programs.iter().zip(&costs) {
         let median = |of: &dyn Fn(&Cost) -> f64| {
             let mut values: Vec<_> = costs.iter().map(of).collect();
             values.sort_by(f64::total_cmp);
@@ -110,7 +114,7 @@ async fn main() {
             zipped(&binary(name)),
         );
     }
-    for name in WEIGHED {
+    for name in WEIGHED.iter().filter(|name| binary(name).exists()) {
         println!("{name:10} {:54} {:8.2}", "", zipped(&binary(name)));
     }
     stack.stop().await.unwrap();
@@ -288,6 +292,9 @@ fn environment(stack: &Stack, store: SocketAddr, api: SocketAddr, folder: &Path)
 
 /// Builds what is measured, as cargo-lambda and SAM build it.
 fn build() {
+    if std::env::var_os("BOOTSTRAPS").is_some() {
+        return;
+    }
     let functions = PROGRAMS[1..].iter().map(|(name, ..)| *name).chain(WEIGHED);
     let functions = functions.flat_map(|name| ["-p", name]);
     let mut build = Command::new(env!("CARGO"));
@@ -298,8 +305,11 @@ fn build() {
     );
 }
 
-/// Beside this benchmark's own binary, which is in `<target>/release/deps`.
+/// Beside this benchmark's own binary, which is in `<target>/release/deps`, unless told where.
 fn binary(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("BOOTSTRAPS") {
+        return Path::new(&folder).join(name);
+    }
     let own = std::env::current_exe().unwrap();
     let release = own.ancestors().nth(2).unwrap();
     if name == "bare" { release.join("examples/bare") } else { release.join(name) }

@@ -27,7 +27,7 @@ use local::stack::{self, BUCKET, Options, Stack, TABLE};
 use local::{job, origin};
 use recordings::{Policy, Recordings};
 use serde_json::json;
-use shared::ledger::{Claims, Ledger};
+use shared::ledger::Ledger;
 use shared::source::Sources;
 
 /// The recordings of the throughput measurement: two and a half minutes of telephone audio each.
@@ -209,8 +209,7 @@ fn child(arguments: &[String]) {
 
 async fn copy(aws: &shared::aws::Aws) -> Duration {
     let sources = Sources::from_json(&Options::in_memory().unwrap().sources).unwrap();
-    let claims = Claims::new(aws.s3(), BUCKET.to_owned());
-    let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 400);
+    let ledger = Ledger::new(aws, TABLE, BUCKET, 400);
     let recordings = Recordings::new(ledger, aws.s3(), BUCKET.to_owned(), sources, Policy::local()).unwrap();
     let started = Instant::now();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(900);

@@ -12,7 +12,7 @@ use query::Query;
 use recordings::Recordings;
 use recordings::guard::Policy;
 use shared::aws::Aws;
-use shared::ledger::{Claims, Ledger};
+use shared::ledger::Ledger;
 use shared::provider::Provider;
 use shared::source::Sources;
 use shared::webhook::Webhook;
@@ -163,12 +163,7 @@ impl Stack {
 
         let aws = aws(dynamodb_server.address, s3_server.address);
         create_bucket(&aws).await?;
-        let ledger = Ledger::new(
-            aws.dynamodb(),
-            TABLE.to_owned(),
-            Claims::new(aws.s3(), BUCKET.to_owned()),
-            RETENTION_DAYS,
-        );
+        let ledger = Ledger::new(&aws, TABLE, BUCKET, RETENTION_DAYS);
         let recordings = Arc::new(Recordings::new(
             ledger.clone(),
             aws.s3(),

@@ -1,5 +1,7 @@
 //! The AWS clients: built once before the first request, TLS on ring, no configuration files.
 
+pub(crate) mod operation;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -10,8 +12,8 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 
+use self::operation::Service;
 use crate::env;
-use crate::source::ParameterStore;
 
 /// Where the stores are and who asks.
 #[derive(Clone)]
@@ -86,11 +88,40 @@ impl Aws {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// A client for the parameters.
-    pub(crate) fn ssm(&self) -> ParameterStore {
-        let timeouts = timeouts(Duration::from_millis(1_500));
-        let (endpoint, http_client) = (self.ssm_endpoint.as_deref(), self.http_client.clone());
-        ParameterStore::new(&self.region, &self.credentials, endpoint, http_client, timeouts)
+    /// The Parameter Store.
+    pub(crate) fn ssm(&self) -> Service {
+        let url = self.ssm_endpoint.clone().unwrap_or_else(|| self.url("ssm"));
+        self.service("ssm", url, Duration::from_millis(1_500))
+    }
+
+    /// A bucket, for those who put a few objects in it.
+    pub(crate) fn bucket(&self, name: &str) -> Service {
+        let url = match &self.s3_endpoint {
+            Some(endpoint) => format!("{}/{name}", endpoint.trim_end_matches('/')),
+            // A certificate has no room for a name with a dot in it before the region's.
+            None if name.contains('.') => format!("{}/{name}", self.url("s3")),
+            None => self.url(&format!("{name}.s3")),
+        };
+        self.service("s3", url, Duration::from_secs(3))
+    }
+
+    fn service(&self, name: &'static str, url: String, attempt: Duration) -> Service {
+        Service {
+            name,
+            url: url.trim_end_matches('/').to_owned(),
+            region: self.region.clone(),
+            credentials: self.credentials.clone(),
+            http_client: self.http_client.clone(),
+            timeouts: timeouts(attempt),
+            retries: RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)),
+        }
+    }
+
+    /// Where a service of the region is.
+    fn url(&self, service: &str) -> String {
+        let region = &self.region;
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://{service}.{region}.{domain}")
     }
 }
 
@@ -105,4 +136,25 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(attempt)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_where_their_region_is_or_where_they_are_said_to_be() {
+        let credentials = Credentials::new("id", "key", None, None, "test");
+        let aws = |region: &str, s3: Option<&str>| {
+            Aws::new(region.to_owned(), credentials.clone(), None, s3.map(str::to_owned))
+        };
+        let mumbai = aws("ap-south-1", None);
+        assert_eq!(mumbai.ssm().url, "https://ssm.ap-south-1.amazonaws.com");
+        assert_eq!(aws("cn-north-1", None).ssm().url, "https://ssm.cn-north-1.amazonaws.com.cn");
+        assert_eq!(mumbai.bucket("calls").url, "https://calls.s3.ap-south-1.amazonaws.com");
+        assert_eq!(mumbai.bucket("my.calls").url, "https://s3.ap-south-1.amazonaws.com/my.calls");
+        assert_eq!(aws("x", Some("http://s3:9000/")).bucket("calls").url, "http://s3:9000/calls");
+        let elsewhere = mumbai.with_ssm_endpoint("http://ssm:9000/".to_owned());
+        assert_eq!(elsewhere.ssm().url, "http://ssm:9000");
+    }
 }

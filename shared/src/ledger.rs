@@ -11,6 +11,9 @@
 
 use aws_sdk_dynamodb::Client;
 
+use self::claim::Claims;
+use crate::aws::Aws;
+
 pub mod claim;
 mod encode;
 mod entry;
@@ -21,7 +24,6 @@ mod plan;
 pub mod read;
 mod write;
 
-pub use claim::Claims;
 pub use encode::{Encoded, encode};
 pub use entry::{Content, Entry};
 pub use plan::{Outcome, Plan, Seen, plan};
@@ -42,8 +44,13 @@ pub struct Unavailable(String);
 
 impl Ledger {
     /// The ledger in a table, with large values in a bucket and deliveries kept for some days.
-    pub fn new(client: Client, table: String, claims: Claims, retention_days: u64) -> Self {
-        Self { client, table, claims, retention_days }
+    pub fn new(aws: &Aws, table: &str, bucket: &str, retention_days: u64) -> Self {
+        Self {
+            client: aws.dynamodb(),
+            table: table.to_owned(),
+            claims: Claims::new(aws, bucket),
+            retention_days,
+        }
     }
 
     /// Opens a connection to the table, so that the first delivery does not wait for it.

@@ -17,7 +17,6 @@ mod live;
 mod parameters;
 
 pub use live::{LiveSources, Pace, Unread};
-pub(crate) use parameters::ParameterStore;
 
 /// How far a signed timestamp may be from now, in either direction, unless a source says otherwise.
 const DEFAULT_TOLERANCE_SECONDS: u64 = 300;

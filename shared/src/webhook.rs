@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::aws::Aws;
 use crate::env;
 use crate::lambda::{self, Request};
-use crate::ledger::{Claims, Entry, Ledger, Outcome};
+use crate::ledger::{Entry, Ledger, Outcome};
 use crate::metrics::Metrics;
 use crate::provider::{Delivery, Normalized, Provider, Rejection, Unusable, Verified};
 use crate::reply::{Problem, Reply};
@@ -184,7 +184,7 @@ impl Ledger {
         let table = reader.required(env::TABLE_NAME);
         let bucket = reader.required(env::BUCKET_NAME);
         let retention_days = reader.number(env::EVIDENCE_RETENTION_DAYS, DEFAULT_RETENTION_DAYS, 1..=3650);
-        Self::new(aws.dynamodb(), table, Claims::new(aws.s3(), bucket), retention_days)
+        Self::new(aws, &table, &bucket, retention_days)
     }
 }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use shared::ledger::Ledger;
 use shared::ledger::read::{Recording, Story};
-use shared::ledger::{Claims, Ledger};
 use shared::reply::{Problem, Reply};
 
 use crate::answer::{MAX_WEIGHT, take, weight};
 use crate::route::CallName;
-use crate::{claims, unavailable};
+use crate::{Bucket, claims, unavailable};
 
 /// Answers the record with its recordings and deliveries.
-pub(crate) async fn answer(ledger: &Ledger, claims: &Claims, call: CallName<'_>) -> Result<Reply, Problem> {
+pub(crate) async fn answer(ledger: &Ledger, bucket: &Bucket, call: CallName<'_>) -> Result<Reply, Problem> {
     let story = match call.parts() {
         Some((provider, source, call_id)) => ledger.story(provider, source, call_id).await,
         None => Ok(None),
@@ -32,7 +32,7 @@ pub(crate) async fn answer(ledger: &Ledger, claims: &Claims, call: CallName<'_>)
         call.record.add("warnings", message);
     }
     let (provider, source) = (call.provider.clone(), call.source.clone());
-    claims::resolve(claims, &provider, &source, &mut call.record, room).await;
+    claims::resolve(bucket, &provider, &source, &mut call.record, room).await;
     let mut answer = call.render();
     let of_record = answer.remove("recordings");
     answer.insert("recordings".to_owned(), joined(of_record, jobs));

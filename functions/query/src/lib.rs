@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use shared::aws::Aws;
 use shared::env;
 use shared::lambda::{self, Request};
-use shared::ledger::{Claims, Ledger, Unavailable};
+use shared::ledger::{Ledger, Unavailable};
 use shared::provider::Provider;
 use shared::reply::{Problem, Reply};
 use shared::signature::Token;
@@ -36,10 +36,14 @@ const TOKEN_MISMATCH: &str = "token_mismatch";
 /// Answers questions about calls.
 pub struct Query {
     ledger: Ledger,
-    s3: aws_sdk_s3::Client,
-    bucket: String,
-    claims: Claims,
+    bucket: Bucket,
     sources: LiveSources,
+}
+
+/// The bucket beside the ledger.
+struct Bucket {
+    s3: aws_sdk_s3::Client,
+    name: String,
 }
 
 /// Runs the function until Lambda ends the environment.
@@ -63,8 +67,7 @@ impl Query {
         bucket: String,
         sources: impl Into<LiveSources>,
     ) -> Self {
-        let claims = Claims::new(s3.clone(), bucket.clone());
-        Self { ledger, s3, bucket, claims, sources: sources.into() }
+        Self { ledger, bucket: Bucket { s3, name: bucket }, sources: sources.into() }
     }
 
     /// As the environment says, with the tokens read and the connection to the table open.
@@ -73,8 +76,7 @@ impl Query {
         let table = reader.required(env::TABLE_NAME);
         let bucket = reader.required(env::BUCKET_NAME);
         let aws = Aws::from_env(&mut reader);
-        let claims = Claims::new(aws.s3(), bucket.clone());
-        let ledger = Ledger::new(aws.dynamodb(), table, claims, WRITES_NO_DELIVERIES);
+        let ledger = Ledger::new(&aws, &table, &bucket, WRITES_NO_DELIVERIES);
         let readers = [source::QUERY];
         let (sources, ()) =
             tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), warm_up(&ledger));
@@ -135,9 +137,9 @@ impl Query {
         })?;
         match (&request.method, route) {
             (&Method::GET, Route::Calls) => list::answer(&self.ledger, &request.query).await,
-            (&Method::GET, Route::Call(call)) => call::answer(&self.ledger, &self.claims, call).await,
+            (&Method::GET, Route::Call(call)) => call::answer(&self.ledger, &self.bucket, call).await,
             (&Method::GET, Route::Recording(call, recording_id)) => {
-                recording::redirect(&self.ledger, &self.s3, &self.bucket, call, recording_id, now).await
+                recording::redirect(&self.ledger, &self.bucket, call, recording_id, now).await
             }
             (&Method::POST, Route::Retry(call, recording_id)) => {
                 recording::retry(&self.ledger, call, recording_id, now).await
@@ -169,7 +171,7 @@ impl Query {
 
 impl fmt::Debug for Query {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Query").field("bucket", &self.bucket).finish_non_exhaustive()
+        formatter.debug_struct("Query").field("bucket", &self.bucket.name).finish_non_exhaustive()
     }
 }
 

@@ -14,7 +14,7 @@ use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
-use crate::unavailable;
+use crate::{Bucket, unavailable};
 
 /// How long a link works.
 const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -25,8 +25,7 @@ const MAX_FILENAME_CHARS: usize = 100;
 /// Redirects to a presigned link. The link is as good as the recording, so it is logged nowhere.
 pub(crate) async fn redirect(
     ledger: &Ledger,
-    s3: &aws_sdk_s3::Client,
-    bucket: &str,
+    bucket: &Bucket,
     call: CallName<'_>,
     recording_id: &str,
     now: Timestamp,
@@ -40,7 +39,7 @@ pub(crate) async fn redirect(
         return Err(not_stored(&job));
     };
     let disposition = format!("attachment; filename=\"{}\"", filename(recording_id, key));
-    let get = s3.get_object().bucket(bucket).key(key).response_content_disposition(disposition);
+    let get = bucket.s3.get_object().bucket(&bucket.name).key(key).response_content_disposition(disposition);
     let lifetime = PresigningConfig::builder()
         .start_time(SystemTime::from(now))
         .expires_in(LINK_LIFETIME)

@@ -12,8 +12,8 @@ use recordings::guard::Limits;
 use recordings::{Policy, Recordings, Summary};
 use serde_json::{Value, json};
 use shared::aws::Aws;
+use shared::ledger::Ledger;
 use shared::ledger::key::Key;
-use shared::ledger::{Claims, Ledger};
 use shared::source::Sources;
 use tokio::time::Instant;
 
@@ -60,8 +60,7 @@ impl Bed {
     ) -> anyhow::Result<Recordings> {
         let dynamodb = proxy::start(self.stack.dynamodb, decide.clone()).await?;
         let aws = stack::aws(dynamodb, proxy::start(self.stack.s3, decide).await?);
-        let claims = Claims::new(aws.s3(), BUCKET.to_owned());
-        let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 400);
+        let ledger = Ledger::new(&aws, TABLE, BUCKET, 400);
         Ok(Recordings::new(ledger, aws.s3(), BUCKET.to_owned(), self.sources.clone(), policy())?)
     }
 

@@ -11,9 +11,9 @@ use local::gateway;
 use local::sample::{self, Sample};
 use local::stack::{self, Options, TABLE};
 use serde_json::{Value, json};
+use shared::ledger::Ledger;
 use shared::ledger::jobs::Leased;
 use shared::ledger::key::{self, Key};
-use shared::ledger::{Claims, Ledger};
 use shared::provider::Provider;
 use shared::source::Sources;
 use shared::webhook::Webhook;
@@ -124,8 +124,7 @@ impl Faulty {
         };
         let address = proxy::start(bed.stack.dynamodb, decide).await?;
         let aws = stack::aws(address, bed.stack.s3);
-        let claims = Claims::new(aws.s3(), stack::BUCKET.to_owned());
-        let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 1);
+        let ledger = Ledger::new(&aws, TABLE, stack::BUCKET, 1);
         let sources = Sources::from_json(&Options::in_memory()?.sources)?;
         Ok(Self { bed, script, sources, ledger })
     }

@@ -355,8 +355,7 @@ async fn a_store_that_is_down_is_our_outage() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
     let nowhere = "127.0.0.1:1".parse()?;
     let aws = local::stack::aws(nowhere, nowhere);
-    let claims = shared::ledger::Claims::new(aws.s3(), "none".to_owned());
-    let ledger = shared::ledger::Ledger::new(aws.dynamodb(), "none".to_owned(), claims, 1);
+    let ledger = shared::ledger::Ledger::new(&aws, "none", "none", 1);
     let sources = shared::source::Sources::from_json(&Options::in_memory()?.sources)?;
     let webhook = shared::webhook::Webhook::new(Provider::Sautikit, sources, ledger);
     let sample = Sample::load("sautikit-call-completed")?;

@@ -18,7 +18,7 @@ use local::sample::{self, Sample};
 use local::stack::{self, Options};
 use serde_json::{Value, json};
 use shared::lambda;
-use shared::ledger::{Claims, Ledger};
+use shared::ledger::Ledger;
 use shared::provider::Provider;
 use shared::reply::Reply;
 use shared::source::Sources;
@@ -138,7 +138,7 @@ async fn a_store_that_is_down_is_logged_without_what_could_not_be_stored() -> an
     watch::logs();
     let nowhere = "127.0.0.1:1".parse()?;
     let aws = stack::aws(nowhere, nowhere);
-    let ledger = Ledger::new(aws.dynamodb(), "none".to_owned(), Claims::new(aws.s3(), "none".to_owned()), 1);
+    let ledger = Ledger::new(&aws, "none", "none", 1);
     let webhook = Webhook::new(Provider::Agni, Sources::from_json(&Options::in_memory()?.sources)?, ledger);
     let event = Sample::load("agni-call-completed")?.event("default", Timestamp::now())?;
     let request_id = event["requestContext"]["requestId"].as_str().context("no id")?.to_owned();
@@ -193,8 +193,7 @@ fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()>
         aws_credential_types::Credentials::new("id", canary, Some(canary.to_owned()), None, "x");
     let endpoint = Some("http://127.0.0.1:1".to_owned());
     let aws = shared::aws::Aws::new("us-east-1".to_owned(), credentials, endpoint.clone(), endpoint);
-    let claims = Claims::new(aws.s3(), "none".to_owned());
-    let ledger = Ledger::new(aws.dynamodb(), "none".to_owned(), claims, 1);
+    let ledger = Ledger::new(&aws, "none", "none", 1);
     let policy = recordings::Policy::local();
     let recordings =
         recordings::Recordings::new(ledger.clone(), aws.s3(), "none".to_owned(), sources.clone(), policy)?;

@@ -20,7 +20,7 @@ use query::Query;
 use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::lambda::Request;
-use shared::ledger::{Claims, Ledger, key};
+use shared::ledger::{Ledger, key};
 use shared::provider::{Provider, sign_sautikit, sign_sautikit_timestamped, sign_telnyx};
 use shared::reply::Reply;
 use shared::signature::{Ed25519Signer, HmacKey};
@@ -172,8 +172,7 @@ impl Bundle {
 }
 
 fn reader(aws: &Aws) -> (Ledger, Query) {
-    let claims = Claims::new(aws.s3(), BUCKET.to_owned());
-    let ledger = Ledger::new(aws.dynamodb(), TABLE.to_owned(), claims, 400);
+    let ledger = Ledger::new(aws, TABLE, BUCKET, 400);
     let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), reading(TOKEN));
     (ledger, query)
 }

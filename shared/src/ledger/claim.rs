@@ -1,14 +1,17 @@
 //! Claim checks: what is too large for an item is put in the bucket, and the item holds the claim.
 
+use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::Unavailable;
+use crate::aws::Aws;
+use crate::aws::operation::{Refused, Unsigned, cause};
 
 /// What is larger than this does not stay in an item.
 pub const MAX_INLINE_BYTES: usize = 16 * 1024;
@@ -27,48 +30,49 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The bucket that large values go to, under the SHA-256 of their content.
 #[derive(Clone, Debug)]
-pub struct Claims {
-    client: Client,
-    bucket: String,
+pub(super) struct Claims(Operation<Object, (), Refused>);
+
+struct Object {
+    key: String,
+    content: Bytes,
 }
 
 impl Claims {
     /// Claims in a bucket.
-    pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+    pub(super) fn new(aws: &Aws, bucket: &str) -> Self {
+        let request = |Object { key, content }| {
+            Ok(Unsigned {
+                method: "PUT",
+                path: format!("/{key}"),
+                headers: vec![
+                    ("content-type", "application/octet-stream".to_owned()),
+                    ("if-none-match", "*".to_owned()),
+                    ("x-amz-checksum-sha256", BASE64_STANDARD.encode(Sha256::digest(&content))),
+                ],
+                body: content,
+            })
+        };
+        Self(aws.bucket(bucket).operation("PutObject", request, |_| Ok(())))
     }
 
     /// Puts an object that other deliveries may have put before, with the same content.
     pub(super) async fn put(&self, key: &str, content: Bytes) -> Result<(), Unavailable> {
         loop {
-            let put = self.client.put_object().bucket(&self.bucket).key(key).if_none_match("*");
-            let Err(error) = put.body(ByteStream::from(content.clone())).send().await else { return Ok(()) };
-            match error.code() {
-                Some("PreconditionFailed") => return Ok(()),
+            let object = Object { key: key.to_owned(), content: content.clone() };
+            let Err(error) = self.0.invoke(object).await else { return Ok(()) };
+            match cause(&error) {
+                "PreconditionFailed" => return Ok(()),
                 // Another delivery is putting the same content at this moment.
-                Some("ConditionalRequestConflict") => tokio::time::sleep(CONFLICT_PAUSE).await,
-                code => {
-                    return Err(Unavailable(format!(
-                        "the bucket: {}",
-                        code.unwrap_or("could not be reached")
-                    )));
-                }
+                "ConditionalRequestConflict" => tokio::time::sleep(CONFLICT_PAUSE).await,
+                cause => return Err(Unavailable(format!("the bucket: {cause}"))),
             }
         }
     }
+}
 
-    /// Fetches what a claim stands for; `None` if it is no claim or the object is not there.
-    ///
-    /// A payload may hold what looks like a claim, so nothing but its own source's values is ever
-    /// fetched for one.
-    pub async fn fetch(&self, provider: &str, source: &str, value: &Value) -> Option<Value> {
-        let key = value.get(CLAIM)?.get("s3_key")?.as_str()?;
-        if !key.starts_with(&value_prefix(provider, source)) {
-            return None;
-        }
-        let object = self.client.get_object().bucket(&self.bucket).key(key).send().await.ok()?;
-        let content = object.body.collect().await.ok()?.into_bytes();
-        serde_json::from_slice(&content).ok()
+impl fmt::Debug for Object {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Object").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -82,7 +86,8 @@ pub(super) fn value_key(provider: &str, source: &str, sha256: &str) -> String {
     format!("{}{sha256}.json", value_prefix(provider, source))
 }
 
-fn value_prefix(provider: &str, source: &str) -> String {
+/// How the object keys of a source's large values begin.
+pub fn value_prefix(provider: &str, source: &str) -> String {
     format!("{VALUES_PREFIX}{provider}/{source}/")
 }
 

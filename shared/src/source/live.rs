@@ -142,7 +142,8 @@ impl LiveSources {
         pace: Pace,
     ) -> Result<Self, Unread> {
         let path = path.trim_end_matches('/').to_owned();
-        let parameters = Parameters { store: aws.ssm(), path, readers: readers.to_vec(), pace };
+        let parameters =
+            Parameters { store: ParameterStore::new(aws.ssm()), path, readers: readers.to_vec(), pace };
         let sources = parameters.read().await?;
         if sources.is_empty() {
             return Err(parameters.missing());

@@ -16,7 +16,7 @@ pub(super) struct Calls {
 
 /// Who reaches a call.
 pub(super) enum By {
-    /// Whoever calls one of these functions of the ledger or its claims.
+    /// Whoever calls one of these functions of the ledger.
     Ledger(&'static [&'static str]),
     /// This function, whose crate it is.
     Own(&'static str),
@@ -88,7 +88,6 @@ pub(super) const CALLS: &[Calls] = &[
         by: Ledger(&["apply"]),
         on: &[EVIDENCE, VALUES],
     },
-    Calls { at: "shared/src/ledger/claim.rs", of: &["get_object"], by: Ledger(&["fetch"]), on: &[VALUES] },
     Calls {
         at: "shared/src/ledger/jobs.rs",
         of: &["query"],
@@ -132,6 +131,7 @@ pub(super) const CALLS: &[Calls] = &[
         by: Own("recordings"),
         on: &[RECORDINGS],
     },
+    Calls { at: "functions/query/src/claims.rs", of: &["get_object"], by: Own("query"), on: &[VALUES] },
     Calls {
         at: "functions/query/src/recording.rs",
         of: &["get_object"],

@@ -63,7 +63,7 @@ impl Code {
         }
         // An operation of our own making says its name.
         for (path, text) in &self.files {
-            for rest in text.split(".operation_name(\"").skip(1) {
+            for rest in text.split(".operation(\"").skip(1) {
                 let name = rest.split('"').next().unwrap_or_default();
                 calls.push(Call { path: path.clone(), operation: snake_case(name), tagged: false });
             }
@@ -174,11 +174,9 @@ impl Code {
         match &row.by {
             By::Everyone => true,
             By::Own(owner) => *owner == function,
-            By::Ledger(names) => self.own_files(function).any(|text| {
-                names
-                    .iter()
-                    .any(|name| ["ledger", "claims"].iter().any(|of| text.contains(&format!("{of}.{name}("))))
-            }),
+            By::Ledger(names) => self
+                .own_files(function)
+                .any(|text| names.iter().any(|name| text.contains(&format!("ledger.{name}(")))),
         }
     }
 
