@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, tls};
 
@@ -67,6 +67,8 @@ impl Aws {
             .region(Region::new(self.region.clone()))
             .credentials_provider(self.credentials.clone())
             .http_client(self.http_client.clone())
+            // Against stalls, the timeout is enough: nothing here is a stream.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(timeouts(Duration::from_millis(1_500)))
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(25)));
         config.set_endpoint_url(self.dynamodb_endpoint.clone());

@@ -134,7 +134,7 @@ impl<'a> Download<'a> {
             return Err(self.too_large());
         }
         (self.size, self.resumed_at) = (Some(size), self.received);
-        tracing::debug!(resumes = self.resumes, received = self.received, "a download was taken up again");
+        tracing::info!(resumes = self.resumes, received = self.received, "a download was taken up again");
         self.response = response;
         Ok(())
     }
