@@ -50,8 +50,9 @@ prove_routes() {
     check "GET /calls" 200 "$(status '/calls?day=2026-06-27' --header "$token")"
     check "GET /calls/{provider}/{source}/{call_id}" 200 "$(status "/calls/telnyx/default/$TELNYX_CALL" --header "$token")"
     # There is no copy: the recordings' hosts are out of reach, or have no such file.
-    check "GET …/recordings/{recording_id}" 409 \
-        "$(status "/calls/telnyx/default/$TELNYX_CALL/recordings/7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44" --header "$token")"
+    local recording="/calls/telnyx/default/$TELNYX_CALL/recordings/7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44"
+    check "GET …/recordings/{recording_id}" 409 "$(status "$recording" --header "$token")"
+    check "POST …/retry" '@(202|409)' "$(status "$recording/retry" --request POST --header "$token")"
 }
 
 prove_invoke() {

@@ -1,8 +1,7 @@
 //! The demo: every sample delivered twice and out of order, the ledger that comes of it, checked.
 
-#![expect(clippy::print_stdout, reason = "what it prints is the demo")]
-
 use std::collections::BTreeSet;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -32,7 +31,11 @@ pub async fn run() -> anyhow::Result<()> {
     let stack = Stack::start(options).await?;
     let client = Client::new(format!("http://{}", stack.address))?;
     let media = origin::serve().await?;
-    println!("Call Ledger on http://{}: webhooks of four providers, in memory.\n", stack.address);
+    writeln!(
+        io::stdout(),
+        "Call Ledger on http://{}: webhooks of four providers, in memory.\n",
+        stack.address
+    )?;
 
     let mut samples = Vec::new();
     for name in sample::names()? {
@@ -41,12 +44,12 @@ pub async fn run() -> anyhow::Result<()> {
         samples.push(sample);
     }
     let deliveries = 2 * samples.len();
-    println!("Each of {} events is delivered, signed, twice:", samples.len());
+    writeln!(io::stdout(), "Each of {} events is delivered, signed, twice:", samples.len())?;
     let mut calls = BTreeSet::new();
     for sample in &samples {
         let first = deliver(&client, sample, "default").await?;
         let second = deliver(&client, sample, "default").await?;
-        println!("  {:<32} {:<9} {}", sample.name, first.status, second.status);
+        writeln!(io::stdout(), "  {:<32} {:<9} {}", sample.name, first.status, second.status)?;
         ensure!(first.status == "accepted", "{} was not accepted but {}", sample.name, first.status);
         ensure!(
             second.status == "duplicate",
@@ -68,19 +71,21 @@ pub async fn run() -> anyhow::Result<()> {
             "the order of deliveries shows in {call:#} and {other:#}"
         );
     }
-    println!();
-    print!("{}", table(&ledger));
+    writeln!(io::stdout())?;
+    write!(io::stdout(), "{}", table(&ledger))?;
     let stored: usize = ledger.iter().map(|call| recordings(call).len()).sum();
-    println!(
+    writeln!(
+        io::stdout(),
         "\n{deliveries} deliveries: {} applied, {} recognized as duplicates. {} calls, {stored} recordings in s3://{BUCKET}.",
         samples.len(),
         samples.len(),
         ledger.len(),
-    );
-    println!("The same events in reverse order, to another source, gave the same records.");
-    println!(
+    )?;
+    writeln!(io::stdout(), "The same events in reverse order, to another source, gave the same records.")?;
+    writeln!(
+        io::stdout(),
         "\nNext: `cargo run -p local` keeps serving; `cargo run -p local -- --help` says what else there is."
-    );
+    )?;
     stack.stop().await
 }
 

@@ -1,7 +1,6 @@
 //! Call Ledger on a laptop: the whole bundle in one process, no account needed.
 
-#![expect(clippy::print_stdout, reason = "a program for the terminal answers there")]
-
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -111,7 +110,18 @@ struct Event {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+    match run(Cli::parse()).await {
+        // Whoever reads has had enough, such as `head`.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        result => result,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => serve(cli.serve).await,
         Some(Command::Serve(options)) => serve(options).await,
@@ -122,12 +132,12 @@ async fn main() -> anyhow::Result<()> {
         Some(Command::Send(options)) => send(options).await,
         Some(Command::Event(options)) => {
             let sample = changed(&options.event, &options.set)?;
-            println!("{:#}", sample.event(&options.source, Timestamp::now())?);
+            writeln!(io::stdout(), "{:#}", sample.event(&options.source, Timestamp::now())?)?;
             Ok(())
         }
         Some(Command::Resign) => {
             for path in sample::resign(Timestamp::now())? {
-                println!("signed {}", path.display());
+                writeln!(io::stdout(), "signed {}", path.display())?;
             }
             Ok(())
         }
@@ -152,12 +162,14 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
     })
     .await?;
     let (address, dynamodb, s3) = (stack.address, stack.dynamodb, stack.s3);
-    println!(
+    writeln!(
+        io::stdout(),
         "ready http://{address} dynamodb http://{dynamodb} s3 http://{s3} table {} bucket {}",
         local::stack::TABLE,
         local::stack::BUCKET,
-    );
-    println!(
+    )?;
+    writeln!(
+        io::stdout(),
         "
 Deliver a webhook, signed as its provider would:
   cargo run -p local -- send sautikit-call-completed --to http://{address}
@@ -165,7 +177,7 @@ Read the ledger:
   curl -H 'Authorization: Bearer {}' 'http://{address}/calls?day=2026-06-27'
 Ctrl-C ends it.",
         local::keys::QUERY_TOKEN,
-    );
+    )?;
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     stack.stop().await
@@ -173,16 +185,16 @@ Ctrl-C ends it.",
 
 async fn send(options: Send) -> anyhow::Result<()> {
     let Some(event) = options.event.filter(|_| !options.list) else {
-        println!("{}", sample::names()?.join("\n"));
+        writeln!(io::stdout(), "{}", sample::names()?.join("\n"))?;
         return Ok(());
     };
     let sample = changed(&event, &options.set)?;
     let client = Client::new(&options.to)?;
     let answer = client.send(sample.request(&options.source, Timestamp::now())).await?;
-    println!("{} {}", answer.status, answer.body);
+    writeln!(io::stdout(), "{} {}", answer.status, answer.body)?;
     if let Some(call_id) = answer.body["call_id"].as_str() {
         let path = call_path(sample.provider.name(), &options.source, call_id);
-        println!("{}{path}", options.to.trim_end_matches('/'));
+        writeln!(io::stdout(), "{}{path}", options.to.trim_end_matches('/'))?;
     }
     if !answer.status.is_success() {
         bail!("the webhook was not taken");

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use http::Method;
 use shared::lambda::Request;
 use shared::provider::Provider;
 
@@ -40,9 +41,7 @@ impl<'a> Route<'a> {
             CallName { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? };
         match (part("recording_id"), path.len()) {
             (None, 3) => Some(Self::Call(call)),
-            (Some(recording_id), 4) if request.route.ends_with("/retry") => {
-                Some(Self::Retry(call, recording_id))
-            }
+            (Some(recording_id), 4) if is_retry(request) => Some(Self::Retry(call, recording_id)),
             (Some(recording_id), 4) => Some(Self::Recording(call, recording_id)),
             _ => None,
         }
@@ -77,8 +76,46 @@ impl<'a> CallName<'a> {
     }
 }
 
+/// Whether the path ends in `/retry`. `cargo lambda watch` does not say which route was matched; there, the
+/// method does.
+fn is_retry(request: &Request) -> bool {
+    request.route.ends_with("/retry") || (request.route.is_empty() && request.method == Method::POST)
+}
+
 /// Whether a source can have this name.
 pub(crate) fn is_source_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_is_known_by_its_route_or_without_one_by_its_method() {
+        let name = CallName { provider: "agni", source: "default", call_id: "c" };
+        let (recording, retry) = (Route::Recording(name, "r"), Route::Retry(name, "r"));
+        for (route, method, expected) in [
+            (recording.name(), Method::GET, recording),
+            (recording.name(), Method::POST, recording),
+            (retry.name(), Method::POST, retry),
+            (retry.name(), Method::GET, retry),
+            ("", Method::GET, recording),
+            ("", Method::POST, retry),
+        ] {
+            let parts =
+                [("provider", "agni"), ("source", "default"), ("call_id", "c"), ("recording_id", "r")];
+            let request = Request {
+                route: route.to_owned(),
+                path: parts.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                method: method.clone(),
+                headers: http::HeaderMap::new(),
+                query: String::new(),
+                body: None,
+                request_id: String::new(),
+            };
+            assert_eq!(Route::of(&request), Some(expected), "{method} {route}");
+        }
+    }
 }

@@ -124,3 +124,19 @@ async fn sigterm_ends_it_cleanly_within_two_seconds() -> anyhow::Result<()> {
     assert!(status.success(), "{status}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_has_had_enough_is_no_error() -> anyhow::Result<()> {
+    for arguments in [&["send", "--list"][..], &["event", "agni-call-completed"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        drop(child.stdout.take());
+        let output = child.wait_with_output().await?;
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && log.is_empty(), "{arguments:?}: {}: {log}", output.status);
+    }
+    Ok(())
+}
