@@ -147,6 +147,29 @@ fn local_runs_override_only_variables_of_the_template() {
 }
 
 #[test]
+fn sam_and_cargo_lambda_run_the_functions_with_the_sources_of_local() {
+    let env: Value = serde_json::from_str(&read("events/env.json")).expect("JSON");
+    let env = env["Parameters"].as_object().expect("parameters");
+    let watch = read("events/watch.env");
+    let watch: BTreeMap<_, _> = watch
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once('=').expect("NAME=value"))
+        .map(|(name, value)| (name, value.trim_matches('\'')))
+        .collect();
+    let sources: Value = serde_json::from_str(&read("events/sources.json")).expect("JSON");
+    let names: BTreeSet<_> = env.keys().map(String::as_str).collect();
+    assert_eq!(watch.keys().copied().collect::<BTreeSet<_>>(), names);
+    for (name, value) in watch {
+        let of_sam = env[name].as_str().expect("text").replace("host.docker.internal", "127.0.0.1");
+        assert_eq!(of_sam, value, "events/env.json and events/watch.env differ in {name}");
+        if name == "SOURCES" {
+            assert_eq!(serde_json::from_str::<Value>(value).expect("JSON"), sources);
+        }
+    }
+}
+
+#[test]
 fn every_environment_variable_of_the_functions_is_in_the_template() {
     let (env, template) = (read("shared/src/env.rs"), read("template.yaml"));
     let names = env.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
