@@ -8,8 +8,9 @@ TELNYX_CALL=v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ
 
 prove_release_build() {
     step "Release build"
-    prove "cargo lambda build --release --bin telnyx" env -u CARGO_TARGET_DIR cargo lambda build --release --bin telnyx
-    check "target/lambda/telnyx/bootstrap" "exit 0" "exit $(test -x target/lambda/telnyx/bootstrap; echo $?)"
+    prove "cargo lambda build --release --arm64 --bin telnyx" \
+        in_target cargo lambda build --release --arm64 --bin telnyx
+    check "target/lambda/telnyx/bootstrap" arm64 "$(machine target/lambda/telnyx/bootstrap)"
 }
 
 # The first request to a function builds it, in the dev profile. It may take minutes, so it is built before.

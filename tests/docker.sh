@@ -50,7 +50,7 @@ import_stand_in() {
     mkdir -p "$root"/{bin,tmp,var/task,var/runtime,var/rapid}
     cp "$(command -v busybox)" "$root/bin/busybox"
     for file in sh mv chmod cp rm; do ln -s busybox "$root/bin/$file"; done
-    for file in $(ldd .aws-sam/build/*/bootstrap | grep --only-matching '/[^ :]* ' | sort --unique) \
+    for file in $(ldd .aws-sam/local/*/bootstrap | grep --only-matching '/[^ :]* ' | sort --unique) \
         /etc/ssl/certs/ca-certificates.crt; do
         [[ ! -e $file ]] || (mkdir -p "$root/$(dirname "$file")" && cp --dereference "$file" "$root/$file")
     done

@@ -12,7 +12,7 @@ boot() {
     url="http://127.0.0.1:$port/2015-03-31/functions/function/invocations"
     log="$work/$1.log"
     start "$log" "$emulator" --runtime-interface-emulator-address "127.0.0.1:$port" \
-        --runtime-api-address "127.0.0.1:$(free_port)" "$PWD/.aws-sam/build/${name}Function/bootstrap"
+        --runtime-api-address "127.0.0.1:$(free_port)" "$PWD/.aws-sam/local/${name}Function/bootstrap"
     await 10 bash -c "</dev/tcp/127.0.0.1/$port"
 }
 
@@ -107,7 +107,7 @@ if [[ $(uname -sm) != "Linux x86_64" || -z $emulator ]]; then
     exit
 fi
 step "Release build"
-prove "sam build --config-env local" build_functions
+prove "sam build --config-env local" in_target sam build --config-env local
 start_stores 127.0.0.1
 export_environment
 

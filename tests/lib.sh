@@ -120,9 +120,18 @@ install_tools() {
     fi
 }
 
-# SAM takes the binaries from `target`, wherever else cargo is told to build.
-build_functions() {
-    env -u CARGO_TARGET_DIR sam build --config-env local
+# SAM and cargo-lambda take the binaries from `target`, wherever else cargo is told to build.
+in_target() {
+    env -u CARGO_TARGET_DIR "$@"
+}
+
+# machine <binary>: the processor it is for, as its ELF header has it.
+machine() {
+    case $(od --address-radix=n --format=x2 --skip-bytes=18 --read-bytes=2 "$1" | tr -d ' ') in
+        003e) echo x86-64 ;;
+        00b7) echo arm64 ;;
+        *) echo unknown ;;
+    esac
 }
 
 # ---- Stores ---------------------------------------------------------------------------------------------------

@@ -136,6 +136,11 @@ prove_commands_of_the_readme() {
     sam local invoke QueryFunction --event events/query-calls.json --config-env local \
         >"$work/readme.answer" 2>"$work/readme.log"
     check "an event from a file" "200 0 calls" "$(answer readme)"
+    start "$work/start-api.log" sam local start-api --port 9010 --config-env local
+    await 120 curl --silent --output /dev/null http://127.0.0.1:9010/calls || tail -n 20 "$work/start-api.log"
+    check "a signed delivery to all routes" '200 OK *"status":"accepted"*' \
+        "$("$work/local" send agni-call-completed --to http://127.0.0.1:9010)"
+    stop_last
     stop_last
 }
 
@@ -144,8 +149,15 @@ install_tools
 step "Template"
 prove "sam validate --lint" sam validate --lint
 
-step "Release build, about ten minutes the first time"
-prove "sam build --config-env local" build_functions
+step "Release build for this machine, about ten minutes the first time"
+prove "sam build --config-env local" in_target sam build --config-env local
+
+# What is deployed by default. It can't run here, but it is what was built that would be deployed.
+step "Release build for the account, on arm64"
+prove "sam build" in_target sam build
+for binary in .aws-sam/build/*/bootstrap; do
+    check "$binary" arm64 "$(machine "$binary")"
+done
 
 if docker_is_ready; then
     start_stores 0.0.0.0

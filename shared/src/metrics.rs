@@ -8,7 +8,8 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use crate::env;
 use crate::timestamp::Timestamp;
@@ -52,32 +53,75 @@ impl Metrics {
             dimensions: &[&["stack", "outcome"], &["stack", "provider", "outcome"]],
             metrics: &[("deliveries", "Count")],
         };
-        let fields = json!({ "provider": provider, "outcome": outcome, "deliveries": 1 });
-        self.write(now, &[DELIVERIES], fields);
+        #[derive(Serialize)]
+        struct Delivery<'a> {
+            provider: &'a str,
+            outcome: &'a str,
+            deliveries: u32,
+        }
+        self.write(now, &[DELIVERIES], Delivery { provider, outcome, deliveries: 1 });
+    }
+
+    /// Counts that a function's sources could not be read again.
+    pub(crate) fn sources_unread(&self, now: Timestamp) {
+        const SOURCES_UNREAD: Directive =
+            Directive { dimensions: &[&["stack"]], metrics: &[("sources_unread", "Count")] };
+        #[derive(Serialize)]
+        struct Unread {
+            sources_unread: u32,
+        }
+        self.write(now, &[SOURCES_UNREAD], Unread { sources_unread: 1 });
     }
 
     /// Writes a line: an object's fields, and what to make of them.
-    pub fn write(&self, now: Timestamp, directives: &[Directive], fields: Value) {
-        (self.emit)(&self.line(now, directives, fields));
+    pub fn write(&self, now: Timestamp, directives: &[Directive], fields: impl Serialize) {
+        // Names, numbers and texts can all be written; and a metric is no reason to fail.
+        if let Ok(line) = self.line(now, directives, fields) {
+            (self.emit)(&line);
+        }
     }
 
-    fn line(&self, now: Timestamp, directives: &[Directive], fields: Value) -> String {
-        let directives = directives.iter().map(|Directive { dimensions, metrics }| {
-            let metrics: Value =
-                metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
-            json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics })
-        });
-        let mut line = Map::new();
-        let directives: Value = directives.collect();
-        line.insert(
-            "_aws".to_owned(),
-            json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": directives }),
-        );
-        line.insert("stack".to_owned(), Value::from(&*self.stack));
-        line.extend(
-            fields.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())),
-        );
-        Value::Object(line).to_string()
+    fn line(
+        &self,
+        now: Timestamp,
+        directives: &[Directive],
+        fields: impl Serialize,
+    ) -> serde_json::Result<String> {
+        let aws = Aws { timestamp: now.as_millisecond(), cloud_watch_metrics: directives };
+        serde_json::to_string(&Line { aws, stack: &self.stack, fields })
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a, F> {
+    #[serde(rename = "_aws")]
+    aws: Aws<'a>,
+    stack: &'a str,
+    #[serde(flatten)]
+    fields: F,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Aws<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: &'a [Directive],
+}
+
+impl Serialize for Directive {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Metric {
+            name: &'static str,
+            unit: &'static str,
+        }
+        let metrics: Vec<_> = self.metrics.iter().map(|&(name, unit)| Metric { name, unit }).collect();
+        let mut directive = serializer.serialize_struct("Directive", 3)?;
+        directive.serialize_field("Namespace", NAMESPACE)?;
+        directive.serialize_field("Dimensions", self.dimensions)?;
+        directive.serialize_field("Metrics", &metrics)?;
+        directive.end()
     }
 }
 
@@ -88,13 +132,16 @@ fn to_stdout(line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
     fn a_line_says_what_to_make_of_its_fields() {
         let directive = Directive { dimensions: &[&["stack", "outcome"]], metrics: &[("copies", "Count")] };
         let now = "2026-06-27T10:05:00Z".parse().unwrap();
-        let line = Metrics::default().line(now, &[directive], json!({ "outcome": "a\nb", "copies": 1 }));
+        let line =
+            Metrics::default().line(now, &[directive], json!({ "outcome": "a\nb", "copies": 1 })).unwrap();
         assert!(!line.contains('\n'));
         let line: Value = serde_json::from_str(&line).unwrap();
         let directive = json!({ "Namespace": "CallLedger", "Dimensions": [["stack", "outcome"]],

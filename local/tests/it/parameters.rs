@@ -23,6 +23,7 @@ use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 
 use crate::bed::Bed;
+use crate::watch::{self, lines_with};
 
 /// A parameter store with `GetParametersByPath`, two parameters a page.
 #[derive(Clone, Default)]
@@ -212,6 +213,22 @@ async fn a_function_that_slept_reads_the_parameters_before_it_verifies() -> anyh
     parameters.put(name, secrets(&["the-next-secret"]));
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(deliver(&bed, &sources, "a").await?, 401, "the removed key is taken");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_can_not_be_read_any_more_are_told_and_the_keys_stay() -> anyhow::Result<()> {
+    watch::logs();
+    let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/unread/sautikit/default");
+    let aws = parameters.start().await?;
+    parameters.put(name, secrets(&[&local_secret()?]));
+    let pace = Pace { due: Duration::from_millis(50), after_miss: Duration::from_secs(20) };
+    let sources = LiveSources::from_parameters(&aws, "/unread", &["sautikit"], pace).await?;
+    parameters.put(name, r#"{"secrets":["#);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(deliver(&bed, &sources, "a").await?, 200);
+    assert_eq!(lines_with(&["the sources were not refreshed", name, "ERROR"]).len(), 1);
+    assert!(!lines_with(&[r#"\"sources_unread\":1"#]).is_empty(), "nothing counts it");
     Ok(())
 }
 

@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use self::code::{Code, Need, compact};
+pub(crate) use self::code::compact;
+use self::code::{Code, Need};
 use crate::template::{of_type, template};
 
 mod calls;
 mod code;
 
 /// The only actions that AWS allows on all resources or not at all.
-const ON_ALL: &[&str] = &["xray:PutTraceSegments", "xray:PutTelemetryRecords", "dynamodb:ListStreams"];
+const ON_ALL: &[&str] = &["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
 
 #[test]
 fn every_function_may_do_what_its_code_does_and_nothing_else() {
@@ -237,7 +238,7 @@ fn needs(template: &Value, function: &Value, name: &str, code: &Code) -> BTreeSe
         for action in ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"] {
             needs.insert(format!("{action} on {stream}"));
         }
-        needs.insert("dynamodb:ListStreams on *".to_owned());
+        needs.insert("dynamodb:ListStreams on ${CallsTable.Arn}/stream/*".to_owned());
     }
 
     // Whoever reads or writes a table decrypts its key. S3 decrypts what is read, and parts to join them.

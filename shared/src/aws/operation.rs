@@ -83,7 +83,9 @@ impl Service {
             .retry_classifier(HttpStatusCodeClassifier::default())
             .timeout_config(timeouts)
             .with_connection_poisoning()
-            .serializer(move |input: I| signed(request(input)?, &url, service, &region, &identity))
+            .serializer(move |input: I| {
+                signed(request(input)?, &url, service, &region, &identity, SystemTime::now())
+            })
             .deserializer(move |response| answered(response, &output))
             .build()
     }
@@ -95,6 +97,7 @@ fn signed(
     service: &'static str,
     region: &str,
     identity: &Identity,
+    time: SystemTime,
 ) -> Result<HttpRequest, BoxError> {
     let Unsigned { method, path, headers, body } = request;
     // As S3 wants it; without a difference for the others, whose path is "/".
@@ -106,7 +109,7 @@ fn signed(
         .identity(identity)
         .region(region)
         .name(service)
-        .time(SystemTime::now())
+        .time(time)
         .settings(settings)
         .build()?
         .into();
@@ -175,7 +178,61 @@ impl ProvideErrorMetadata for Refused {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// What botocore 1.43 signs for the same requests, with the same credentials at the same time.
+    #[test]
+    fn requests_are_signed_as_aws_wants_it() {
+        let rows = [
+            (
+                "https://ssm.ap-south-1.amazonaws.com",
+                "ssm",
+                Unsigned {
+                    method: "POST",
+                    path: "/".to_owned(),
+                    headers: vec![
+                        ("content-type", "application/x-amz-json-1.1".to_owned()),
+                        ("x-amz-target", "AmazonSSM.GetParametersByPath".to_owned()),
+                    ],
+                    body: Bytes::from_static(br#"{"Path":"/call-ledger/telnyx"}"#),
+                },
+                "content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-amz-target",
+                "5fd0c7969ca5e35a9ebe71885c4a25a76b64341af9165017aaddcdffb5e0e931",
+            ),
+            (
+                "https://calls.s3.ap-south-1.amazonaws.com",
+                "s3",
+                Unsigned {
+                    method: "PUT",
+                    path: "/values/agni/default/00.json".to_owned(),
+                    headers: vec![
+                        ("content-type", "application/octet-stream".to_owned()),
+                        ("if-none-match", "*".to_owned()),
+                        ("x-amz-checksum-sha256", "gDQB0lzd3rkGA0oee4bHQW7ie2a4aaRCrMesC3Vjn9E=".to_owned()),
+                    ],
+                    body: Bytes::from_static(b"a large value"),
+                },
+                "content-type;host;if-none-match;x-amz-checksum-sha256;x-amz-content-sha256;x-amz-date;\
+                 x-amz-security-token",
+                "d35ce355315e22eddf55b2d83236badd15710a90d133299849402f233c1c7a1a",
+            ),
+        ];
+        let token = Some("the-session-token".to_owned());
+        let identity = Credentials::new("AKIDEXAMPLE", "the-secret", token, None, "test").into();
+        // 2026-06-27T10:05:00Z
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_782_554_700);
+        for (url, service, request, names, signature) in rows {
+            let signed = signed(request, url, service, "ap-south-1", &identity, time).unwrap();
+            let authorization = format!(
+                "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260627/ap-south-1/{service}/aws4_request, \
+                 SignedHeaders={names}, Signature={signature}"
+            );
+            assert_eq!(signed.headers().get("authorization"), Some(&*authorization));
+            assert_eq!(signed.headers().get("x-amz-security-token"), Some("the-session-token"));
+        }
+    }
 
     #[test]
     fn a_refusal_names_its_code_and_nothing_else() {

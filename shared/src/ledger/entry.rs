@@ -169,7 +169,7 @@ impl Entry {
                 _ => drop(kept.insert((*name).to_owned(), Value::from(value))),
             }
         }
-        Value::Object(kept).to_string()
+        serde_json::to_string(&kept).unwrap_or_default()
     }
 
     /// The call it is about, if it names one.

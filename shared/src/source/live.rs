@@ -17,6 +17,8 @@ use super::parameters::ParameterStore;
 use super::{BadSources, Sources, place};
 use crate::aws::Aws;
 use crate::env;
+use crate::metrics::Metrics;
+use crate::timestamp::Timestamp;
 
 /// How long a request waits for parameters to be read again.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -62,6 +64,7 @@ struct Parameters {
     path: String,
     readers: Vec<&'static str>,
     pace: Pace,
+    metrics: Metrics,
 }
 
 /// Parameters that can't be read; the message says which, and how to mend it.
@@ -70,7 +73,7 @@ pub enum Unread {
     /// Nothing is there.
     #[error(
         "there is no parameter under {path}; create one: aws ssm put-parameter --name {path}/default \
-         --type SecureString --value '{example}'"
+         --type SecureString --value file://source.json, with {example} in it"
     )]
     Missing {
         /// Where.
@@ -125,7 +128,8 @@ impl LiveSources {
             // With a wrong environment nothing would answer, and all of it is told at once.
             return Self::from(Sources::default());
         }
-        Self::from_parameters(aws, &path, readers, Pace::default()).await.unwrap_or_else(|unread| {
+        let metrics = Metrics::from_env(environment);
+        Self::read(aws, &path, readers, Pace::default(), metrics).await.unwrap_or_else(|unread| {
             environment.problem(env::SOURCES_PATH, unread);
             Self::from(Sources::default())
         })
@@ -141,9 +145,24 @@ impl LiveSources {
         readers: &[&'static str],
         pace: Pace,
     ) -> Result<Self, Unread> {
+        Self::read(aws, path, readers, pace, Metrics::default()).await
+    }
+
+    async fn read(
+        aws: &Aws,
+        path: &str,
+        readers: &[&'static str],
+        pace: Pace,
+        metrics: Metrics,
+    ) -> Result<Self, Unread> {
         let path = path.trim_end_matches('/').to_owned();
-        let parameters =
-            Parameters { store: ParameterStore::new(aws.ssm()), path, readers: readers.to_vec(), pace };
+        let parameters = Parameters {
+            store: ParameterStore::new(aws.ssm()),
+            path,
+            readers: readers.to_vec(),
+            pace,
+            metrics,
+        };
         let sources = parameters.read().await?;
         if sources.is_empty() {
             return Err(parameters.missing());
@@ -215,6 +234,7 @@ impl LiveSources {
             }
             Err(error) => {
                 tracing::error!(%error, "the sources were not refreshed");
+                parameters.metrics.sources_unread(Timestamp::now());
                 false
             }
         }

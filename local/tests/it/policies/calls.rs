@@ -139,6 +139,3 @@ pub(super) const CALLS: &[Calls] = &[
         on: &[RECORDINGS],
     },
 ];
-
-/// Calls that the template allows and no function makes yet. One must go when its call comes.
-pub(super) const CALLS_TO_COME: &[(&str, &str)] = &[];

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::provider::Provider;
 
-use super::calls::{By, CALLS, CALLS_TO_COME, Calls, MEMBERS, NO_CALLS, OPERATIONS};
+use super::calls::{By, CALLS, Calls, MEMBERS, NO_CALLS, OPERATIONS};
 use crate::tidy::sources;
 
 /// The sources of `shared` and of the functions, without tests, comments and white space.
@@ -68,12 +68,6 @@ impl Code {
                 calls.push(Call { path: path.clone(), operation: snake_case(name), tagged: false });
             }
         }
-        let to_come = CALLS_TO_COME.iter().map(|(path, operation)| Call {
-            path: (*path).to_owned(),
-            operation: (*operation).to_owned(),
-            tagged: false,
-        });
-        calls.extend(to_come);
         calls
     }
 
@@ -92,11 +86,6 @@ impl Code {
                 {
                     problems.push(format!("{} does not call {operation} any more", row.at));
                 }
-            }
-        }
-        for (_, operation) in CALLS_TO_COME {
-            if self.files.values().any(|text| text.contains(&format!(".{operation}()"))) {
-                problems.push(format!("{operation} has come: take it out of CALLS_TO_COME"));
             }
         }
         let ours = ["shared/src/ledger", "functions/recordings/src/name"];
@@ -212,7 +201,7 @@ fn resources(resource: &str, function: &str) -> Vec<String> {
 }
 
 /// A file up to its tests, without comments and white space.
-pub(super) fn compact(text: &str) -> String {
+pub(crate) fn compact(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
