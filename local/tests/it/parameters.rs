@@ -227,8 +227,27 @@ async fn parameters_that_can_not_be_read_any_more_are_told_and_the_keys_stay() -
     parameters.put(name, r#"{"secrets":["#);
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(deliver(&bed, &sources, "a").await?, 200);
-    assert_eq!(lines_with(&["the sources were not refreshed", name, "ERROR"]).len(), 1);
+    assert_eq!(lines_with(&["sources could not be read", name, "ERROR"]).len(), 1);
     assert!(!lines_with(&[r#"\"sources_unread\":1"#]).is_empty(), "nothing counts it");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_providers_mistake_leaves_the_others_their_sources() -> anyhow::Result<()> {
+    let parameters = Parameters::default();
+    let aws = parameters.start().await?;
+    parameters.put("/mistake/agni/default", "{");
+    parameters.put("/mistake/sautikit/default", secrets(&["a-secret"]));
+    let sources = LiveSources::from_parameters(&aws, "/mistake", &["agni", "sautikit"], EAGER).await?;
+    assert!(sources.current().has(Provider::Sautikit) && !sources.current().has(Provider::Agni));
+
+    parameters.put("/mistake/agni/default", json!({ "tokens": ["0123456789abcdef0123456789abcdef"] }));
+    assert!(sources.refresh_after_miss().await && sources.current().has(Provider::Agni));
+
+    parameters.put("/mistake/agni/default", "{");
+    parameters.put("/mistake/sautikit/another", secrets(&["a-secret"]));
+    assert!(sources.refresh_after_miss().await && sources.current().has(Provider::Agni));
+    assert!(sources.current().get(Provider::Sautikit, "another").is_some());
     Ok(())
 }
 

@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use serde_json::Value;
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use super::parameters::ParameterStore;
-use super::{BadSources, Sources, place};
+use super::{BadSources, Source, Sources, place};
 use crate::aws::Aws;
 use crate::env;
 use crate::metrics::Metrics;
@@ -138,7 +138,7 @@ impl LiveSources {
     /// The sources under a path in Parameter Store, read now.
     ///
     /// # Errors
-    /// There are none, or they can't be read: the first one that can't.
+    /// There are none that can be read: the first one that can't.
     pub async fn from_parameters(
         aws: &Aws,
         path: &str,
@@ -163,10 +163,11 @@ impl LiveSources {
             pace,
             metrics,
         };
-        let sources = parameters.read().await?;
+        let (sources, unread) = parameters.read(&Sources::default()).await;
         if sources.is_empty() {
-            return Err(parameters.missing());
+            return Err(unread.into_iter().next().unwrap_or_else(|| parameters.missing()));
         }
+        parameters.tell(&unread);
         Ok(Self::new(sources, Some(parameters)))
     }
 
@@ -218,26 +219,22 @@ impl LiveSources {
         timeout(PATIENCE, self.refresh_since(now)).await.unwrap_or(false)
     }
 
-    /// Takes what the parameters say now, unless somebody did since some time. Where there are none any
-    /// more, nothing is believed any more; what can't be read changes nothing.
+    /// Takes what the parameters say now, unless somebody did since some time; answers whether any could
+    /// be read. Where there are none any more, nothing is believed any more.
     async fn refresh_since(&self, since: Instant) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
         let _one_at_a_time = self.0.reading.lock().await;
         if self.times().read > since {
             return true;
         }
-        match parameters.read().await {
-            Ok(sources) => {
-                *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
-                self.times().read = Instant::now();
-                true
-            }
-            Err(error) => {
-                tracing::error!(%error, "the sources were not refreshed");
-                parameters.metrics.sources_unread(Timestamp::now());
-                false
-            }
+        let (sources, unread) = parameters.read(&self.current()).await;
+        parameters.tell(&unread);
+        if unread.len() == parameters.readers.len() {
+            return false;
         }
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
+        self.times().read = Instant::now();
+        true
     }
 
     fn times(&self) -> MutexGuard<'_, Times> {
@@ -259,12 +256,27 @@ impl fmt::Debug for LiveSources {
 }
 
 impl Parameters {
-    /// Every source of every reader.
-    async fn read(&self) -> Result<Sources, Unread> {
-        let reads = self.readers.iter().map(|reader| self.read_one(reader));
-        let found = futures_util::future::try_join_all(reads).await?;
-        let found = found.into_iter().map(|(reader, entries)| (reader.to_owned(), entries)).collect();
-        Sources::from_map(found).map_err(|problems| Unread::Bad { path: self.path.clone(), problems })
+    /// Every source of every reader, and why some of it can't be read: of such a reader, what is known
+    /// stays. One provider's mistake is not the others'.
+    async fn read(&self, known: &Sources) -> (Sources, Vec<Unread>) {
+        let reads = join_all(self.readers.iter().map(|reader| self.read_one(reader))).await;
+        let (mut sources, mut unread) = (Sources::default(), Vec::new());
+        for (reader, read) in self.readers.iter().zip(reads) {
+            let entries = read.unwrap_or_else(|why| {
+                unread.push(why);
+                known.0.get(*reader).cloned().unwrap_or_default()
+            });
+            sources.0.insert((*reader).to_owned(), entries);
+        }
+        (sources, unread)
+    }
+
+    /// Says what can't be read, to whoever reads the logs and to the alarm.
+    fn tell(&self, unread: &[Unread]) {
+        for error in unread {
+            tracing::error!(%error, "sources could not be read");
+            self.metrics.sources_unread(Timestamp::now());
+        }
     }
 
     fn missing(&self) -> Unread {
@@ -275,7 +287,7 @@ impl Parameters {
         Unread::Missing { path, example }
     }
 
-    async fn read_one<'a>(&self, reader: &'a str) -> Result<(&'a str, BTreeMap<String, Value>), Unread> {
+    async fn read_one(&self, reader: &str) -> Result<BTreeMap<String, Source>, Unread> {
         let path = format!("{}/{reader}", self.path);
         let found = self.store.get_parameters_by_path(&path).await;
         let mut entries = BTreeMap::new();
@@ -285,7 +297,9 @@ impl Parameters {
                 .map_err(|error| Unread::NotJson { name: name.clone(), place: place(&error) })?;
             entries.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), value);
         }
-        Ok((reader, entries))
+        let sources = Sources::from_map(BTreeMap::from([(reader.to_owned(), entries)]));
+        let sources = sources.map_err(|problems| Unread::Bad { path: self.path.clone(), problems })?;
+        Ok(sources.0.into_values().next().unwrap_or_default())
     }
 }
 
