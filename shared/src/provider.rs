@@ -11,6 +11,7 @@ use http::HeaderMap;
 use jiff::SignedDuration;
 
 use crate::record::{Record, Stamp};
+use crate::signature::Token;
 use crate::source::Source;
 use crate::timestamp::Timestamp;
 
@@ -72,6 +73,8 @@ pub struct Proof {
     pub scheme: Scheme,
     /// Whether the signed time is near the time of arrival.
     pub freshness: Freshness,
+    /// Which of the source's keys fits: its place among them, from 0.
+    pub key: usize,
 }
 
 /// What was checked to verify a delivery.
@@ -313,9 +316,6 @@ impl Unusable {
 /// Verification for providers that sign nothing: the URL's last part is the token.
 fn url_token(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
     let presented = delivery.token.unwrap_or_default();
-    if crate::signature::Token::any_matches(&source.tokens, presented) {
-        Ok(Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh })
-    } else {
-        Err(Rejection::TokenMismatch)
-    }
+    let key = Token::position(&source.tokens, presented).ok_or(Rejection::TokenMismatch)?;
+    Ok(Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh, key })
 }

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 /// A shared secret for HMAC-SHA256 (RFC 2104).
 #[derive(Clone)]
@@ -98,11 +98,13 @@ impl Token {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Whether one of the tokens was presented. Looks at all of them, whichever matches.
-    pub fn any_matches(tokens: &[Self], presented: &str) -> bool {
+    /// Which of the tokens was presented. Looks at all of them, whichever matches.
+    pub fn position(tokens: &[Self], presented: &str) -> Option<usize> {
         let presented = Self::new(presented);
-        let matches = tokens.iter().fold(Choice::from(0), |found, token| found | token.0.ct_eq(&presented.0));
-        matches.into()
+        tokens.iter().enumerate().fold(None, |found, (place, token)| {
+            let matches = bool::from(token.0.ct_eq(&presented.0));
+            found.or(matches.then_some(place))
+        })
     }
 }
 
@@ -138,6 +140,17 @@ mod tests {
         assert_eq!(refused(&BASE64_STANDARD.encode([2_u8; 32])), Some("is not an Ed25519 public key"));
         assert_eq!(refused("AQ=="), Some("is not 32 bytes long"));
         assert_eq!(refused("no base64"), Some("is not base64"));
+    }
+
+    #[test]
+    fn a_token_is_found_by_the_whole_of_it() {
+        let tokens = ["the-new-token", "the-old-token"].map(Token::new);
+        assert_eq!(Token::position(&tokens, "the-new-token"), Some(0));
+        assert_eq!(Token::position(&tokens, "the-old-token"), Some(1));
+        for wrong in ["", "the-old-toke", "the-old-tokenn", "The-old-token"] {
+            assert_eq!(Token::position(&tokens, wrong), None, "{wrong}");
+        }
+        assert_eq!(Token::position(&[], ""), None);
     }
 
     #[test]

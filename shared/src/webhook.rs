@@ -88,8 +88,18 @@ impl Webhook {
         self.metrics.delivery(received_at, provider, outcome);
         match result {
             Ok(received) => {
-                let Received { status, kind, source, call_id } = &received;
-                tracing::info!(request_id, provider, source, status, kind, call_id, duration_ms, "delivery");
+                let Received { status, kind, source, key, call_id } = &received;
+                tracing::info!(
+                    request_id,
+                    provider,
+                    source,
+                    key,
+                    status,
+                    kind,
+                    call_id,
+                    duration_ms,
+                    "delivery"
+                );
                 Reply::json(StatusCode::OK, &json!({ "status": status, "call_id": call_id }))
             }
             Err(problem) => {
@@ -166,6 +176,7 @@ impl Webhook {
             status: status(outcome),
             kind: entry.kind().map(telemetry::shortened),
             source: source.name.clone(),
+            key: entry.proof.key,
             call_id: entry.call_id().map(str::to_owned),
         })
     }
@@ -175,6 +186,8 @@ struct Received {
     status: &'static str,
     kind: Option<String>,
     source: String,
+    /// Which of the source's keys fits, from 0: by this, whoever rotates them knows when to remove one.
+    key: usize,
     call_id: Option<String>,
 }
 

@@ -163,7 +163,7 @@ impl Query {
                 "token_missing",
                 "Send a token of the query source: Authorization: Bearer <token>.",
             )),
-            Some(token) if Token::any_matches(&self.sources.current().query_tokens(), token) => Ok(()),
+            Some(token) if Token::position(&self.sources.current().query_tokens(), token).is_some() => Ok(()),
             Some(_) => Err(unauthorized(TOKEN_MISMATCH, "The token is not one of the query source's.")),
         }
     }

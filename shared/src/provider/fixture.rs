@@ -49,7 +49,7 @@ pub(super) fn verify(
 
 /// What a body means, as if it were verified.
 pub(super) fn normalize(provider: Provider, source: &Source, body: impl Into<Bytes>) -> Normalized {
-    let proof = super::Proof { scheme: super::Scheme::UrlToken, freshness: super::Freshness::Fresh };
+    let proof = super::Proof { scheme: super::Scheme::UrlToken, freshness: super::Freshness::Fresh, key: 0 };
     provider.normalize(source, &Verified { body: body.into(), proof })
 }
 

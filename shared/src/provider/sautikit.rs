@@ -31,14 +31,17 @@ pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, R
         Signature::Timestamped { time, code, .. } => (&[delivery.body, b".", time.as_bytes()], code),
     };
     // Every key is tried, so that how long it takes does not tell which one is in use.
-    if !source.secrets.iter().fold(false, |found, key| found | key.verify(parts, code)) {
-        return Err(Rejection::SignatureMismatch);
-    }
+    let fitting = source.secrets.iter().enumerate().fold(None, |found, (place, key)| {
+        let fits = key.verify(parts, code);
+        found.or(fits.then_some(place))
+    });
+    let key = fitting.ok_or(Rejection::SignatureMismatch)?;
     Ok(match signature {
-        Signature::Plain { .. } => Proof { scheme: Scheme::HmacSha256, freshness: Freshness::Fresh },
+        Signature::Plain { .. } => Proof { scheme: Scheme::HmacSha256, freshness: Freshness::Fresh, key },
         Signature::Timestamped { seconds, .. } => Proof {
             scheme: Scheme::HmacSha256Timestamped,
             freshness: Freshness::of(seconds, delivery.received_at, source.tolerance),
+            key,
         },
     })
 }

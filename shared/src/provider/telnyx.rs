@@ -34,11 +34,10 @@ pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, R
         .ok_or(malformed(SIGNATURE_HEADER, "is not the base64 of 64 bytes"))?;
     let seconds = unix_seconds(time).ok_or(malformed(TIMESTAMP_HEADER, "is not a number of seconds"))?;
     let message = [time.as_bytes(), b"|", delivery.body].concat();
-    if !source.public_keys.iter().any(|key| key.verify(&message, &signature)) {
-        return Err(Rejection::SignatureMismatch);
-    }
+    let key = source.public_keys.iter().position(|key| key.verify(&message, &signature));
+    let key = key.ok_or(Rejection::SignatureMismatch)?;
     let freshness = Freshness::of(seconds, delivery.received_at, source.tolerance);
-    Ok(Proof { scheme: Scheme::Ed25519, freshness })
+    Ok(Proof { scheme: Scheme::Ed25519, freshness, key })
 }
 
 /// Signs a body as Telnyx does: the names and values of the two headers.

@@ -32,10 +32,11 @@ fn malformed(problem: &'static str) -> Result<Proof, Rejection> {
 #[test]
 fn accepts_both_published_forms() {
     let body = sample("sautikit-call-completed");
-    let plain_proof = Proof { scheme: Scheme::HmacSha256, freshness: Freshness::Fresh };
+    let plain_proof = Proof { scheme: Scheme::HmacSha256, freshness: Freshness::Fresh, key: 0 };
     assert_eq!(proof(&plain(&body), &body), Ok(plain_proof));
     assert_eq!(proof(&plain(&body).to_uppercase(), &body), Ok(plain_proof));
-    let timestamped_proof = Proof { scheme: Scheme::HmacSha256Timestamped, freshness: Freshness::Fresh };
+    let timestamped_proof =
+        Proof { scheme: Scheme::HmacSha256Timestamped, freshness: Freshness::Fresh, key: 0 };
     assert_eq!(proof(&timestamped(&body, 0), &body), Ok(timestamped_proof));
 }
 
@@ -74,9 +75,10 @@ fn rejects_another_key() {
 fn accepts_either_key_during_rotation() {
     let rotating = source(Sautikit, json!({ "secrets": ["whsec_new", "whsec_old"] }));
     let body = sample("sautikit-call-completed");
-    for key in ["whsec_new", "whsec_old"] {
+    for (place, key) in ["whsec_new", "whsec_old"].into_iter().enumerate() {
         let (name, signature) = sign(&HmacKey::new(key), &body);
-        assert!(verify(Sautikit, &rotating, &[(name, &signature)], &body).is_ok(), "{key}");
+        let verified = verify(Sautikit, &rotating, &[(name, &signature)], &body).unwrap();
+        assert_eq!(verified.proof().key, place);
     }
 }
 
