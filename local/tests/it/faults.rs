@@ -1,6 +1,7 @@
 //! A store that throttles, conflicts, fails, loses answers and dawdles: nothing lost, nothing twice.
 
 use std::future::ready;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -281,5 +282,61 @@ async fn a_newer_link_that_comes_while_a_copier_takes_the_job_leaves_the_lease_a
     let jobs = faulty.bed.items_of("RECORDING").await?;
     assert_eq!((text(&jobs[0], "state"), text(&jobs[0], "url")), ("copying", "https://media.invalid/2"));
     assert!(jobs[0].contains_key("lease"), "the copier's lease is gone");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_fails_loses_and_doubles_no_large_delivery() -> anyhow::Result<()> {
+    let refusal = |status, code| Fate::Answer(status, format!("<Error><Code>{code}</Code></Error>"));
+    let fates = [
+        refusal(409, "ConditionalRequestConflict"),
+        refusal(409, "ConditionalRequestConflict").late(),
+        refusal(412, "PreconditionFailed").late(),
+        refusal(500, "InternalError").late(),
+        refusal(503, "SlowDown"),
+        Fate::Drop,
+        Fate::Drop.late(),
+    ];
+    let bed = Bed::start().await?;
+    let next = Arc::<Mutex<Option<Fate>>>::default();
+    let down = Arc::<AtomicBool>::default();
+    let decide = {
+        let (next, down) = (next.clone(), down.clone());
+        move |call: &Call| -> Decision {
+            let fails = call.operation() == "PutObject" && down.load(Ordering::Relaxed);
+            let planned = if fails { Some(Fate::Drop) } else { next.lock().expect("the lock").take() };
+            Box::pin(ready(planned.unwrap_or(Fate::Forward)))
+        }
+    };
+    let aws = stack::aws(bed.stack.dynamodb, proxy::start(bed.stack.s3, decide).await?);
+    let ledger = Ledger::new(&aws, TABLE, stack::BUCKET, 1);
+    let sources = Sources::from_json(&Options::in_memory()?.sources)?;
+    let faulty = Faulty { bed, script: Arc::default(), sources, ledger };
+    // Too large for an item, as a value and as a body.
+    let large = |id: &str| {
+        let pad: String = (0..40_000).map(|_| fastrand::alphanumeric()).collect();
+        json!({ "kind": "call.completed", "event_id": id, "data": { "call_id": id, "pad": pad } }).to_string()
+    };
+    for (index, fate) in fates.into_iter().enumerate() {
+        let (id, body) = (index.to_string(), large(&index.to_string()));
+        *next.lock().expect("the lock") = Some(fate);
+        let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
+        assert_eq!((status, &answer["status"]), (200, &json!("accepted")), "fate {index}");
+        ensure!(next.lock().expect("the lock").is_none(), "fate {index} met nothing");
+        let call = faulty.bed.call(Provider::Sautikit, &id).await?;
+        assert_eq!(call["extensions"]["data.pad"].as_str().map(str::len), Some(40_000), "fate {index}");
+        let (_, again) = faulty.deliver(Provider::Sautikit, &body).await?;
+        assert_eq!(again["status"], "duplicate", "fate {index}");
+    }
+
+    let body = large("down");
+    down.store(true, Ordering::Relaxed);
+    let started = std::time::Instant::now();
+    let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
+    assert_eq!((status, &answer["error"]), (503, &json!("unavailable")));
+    assert!(started.elapsed() < Duration::from_secs(5), "CallKaro waits five seconds");
+    down.store(false, Ordering::Relaxed);
+    let (status, answer) = faulty.deliver(Provider::Sautikit, &body).await?;
+    assert_eq!((status, &answer["status"]), (200, &json!("accepted")));
     Ok(())
 }

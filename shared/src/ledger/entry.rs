@@ -169,7 +169,7 @@ impl Entry {
                 _ => drop(kept.insert((*name).to_owned(), Value::from(value))),
             }
         }
-        serde_json::to_string(&kept).unwrap_or_default()
+        Value::Object(kept).to_string()
     }
 
     /// The call it is about, if it names one.

@@ -3,7 +3,8 @@
 //! They come from `SOURCES`, or from SSM Parameter Store: one SecureString per source, named
 //! `<SOURCES_PATH>/<provider>/<source>`. Parameters are read again every five minutes, in the
 //! background, and at once when a delivery fits none of the keys: a key that was rotated a moment ago
-//! is taken, and one that was removed is refused ten minutes later at most.
+//! is taken, and one that was removed is refused ten minutes later at most. Where a provider's parameters
+//! can't be read, its sources stay as they are, and an alarm is raised.
 
 use std::collections::BTreeMap;
 use std::fmt;
