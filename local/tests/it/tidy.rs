@@ -32,6 +32,10 @@ fn a_provider_has_all_that_belongs_to_it() {
             "functions/{name}/src/main.rs runs no webhook"
         );
         assert!(
+            main.contains("static ALLOCATOR: MiMalloc"),
+            "functions/{name}/src/main.rs leaves the allocator as it is"
+        );
+        assert!(
             read(&format!("functions/{name}/Cargo.toml")).contains(&format!("name = \"{name}\"")),
             "functions/{name}/Cargo.toml"
         );
