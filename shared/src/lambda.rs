@@ -15,7 +15,7 @@ pub use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGate
 use lambda_http::aws_lambda_events::encodings::Body;
 pub use lambda_http::lambda_runtime::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::value::RawValue;
 
 use crate::reply::{Problem, Reply};
 
@@ -78,23 +78,18 @@ impl fmt::Debug for Request {
 /// # Errors
 /// Lambda's runtime API can't be reached.
 pub async fn serve<F: Future<Output = Reply>>(handler: impl Fn(Request) -> F) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Unquoted<ApiGatewayV2httpRequest>>| {
-        Ok::<_, Error>(answer(&handler, event.payload.0).await)
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        Ok::<_, Error>(answer(&handler, read(&event.payload)?).await)
     }))
     .await
 }
 
-/// An event that can't be read without a word of what is in it.
+/// Reads an event, or says that it can't be read without a word of what is in it.
 ///
-/// The runtime logs why an event can't be read and tells it to Lambda, and the error would quote the
-/// value that was in the way: a header, a part of the path, a body.
-struct Unquoted<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Unquoted<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = T::deserialize(deserializer).map(Self);
-        read.map_err(|_| D::Error::custom("not an event of the documented form"))
-    }
+/// If the runtime read it, it would log why that failed and tell it to Lambda, and quote the value that
+/// was in the way: a header, a part of the path, a body.
+fn read(event: &RawValue) -> Result<ApiGatewayV2httpRequest, Error> {
+    serde_json::from_str(event.get()).map_err(|_| Error::from("not an event of the documented form"))
 }
 
 /// Answers one event. A panic in the handler is our bug and this one request's loss: 500.
