@@ -32,7 +32,7 @@ fn a_provider_has_all_that_belongs_to_it() {
             "functions/{name}/src/main.rs runs no webhook"
         );
         assert!(
-            main.contains("static ALLOCATOR: MiMalloc"),
+            main.contains("#[global_allocator]\nstatic ALLOCATOR: MiMalloc"),
             "functions/{name}/src/main.rs leaves the allocator as it is"
         );
         assert!(
