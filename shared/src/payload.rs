@@ -1,8 +1,9 @@
 //! A verified body as fields to take out one by one.
 //!
-//! Normalizing takes each documented field by name and type. What is left at the end was not
-//! documented and goes to the record's `extensions`; so does a field whose value is not of the
-//! documented type, with a warning. Nothing a provider sends is dropped.
+//! Normalizing takes each documented field by name and type. A field whose value is not of the
+//! documented type is kept with a warning. A field that is not taken was not documented and is kept,
+//! too. [`Payload::into_leftovers`] returns both for the record's `extensions` and `warnings`: no field
+//! that a provider sends is dropped.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +13,7 @@ use serde::{Deserialize, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::record::Record;
+use crate::record::Path;
 use crate::timestamp::{self, Timestamp};
 
 /// The fields of one object of a payload that have not been taken yet.
@@ -20,8 +21,20 @@ use crate::timestamp::{self, Timestamp};
 pub(crate) struct Payload<'a> {
     /// In the order they were sent; what was taken out is `None`.
     fields: Vec<(Cow<'a, str>, Option<Raw<'a>>)>,
-    /// What stands before a field's name where it is told to a person: `data.`.
+    /// The path of this object in the body, such as `data.`: it stands before the names of its fields
+    /// in `extensions` and in warnings.
     prefix: &'static str,
+    /// The fields and warnings that were kept while reading.
+    leftovers: Leftovers,
+}
+
+/// What reading a payload leaves for the record.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers {
+    /// Entries of `extensions`: path and value, of which the last one for a path counts.
+    pub(crate) extensions: Vec<(Path, Value)>,
+    /// Members of `warnings`.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A field's value as it was sent.
@@ -35,10 +48,14 @@ enum Raw<'a> {
 }
 
 impl<'a> Payload<'a> {
+    fn new(fields: Vec<(Cow<'a, str>, Option<Raw<'a>>)>, prefix: &'static str) -> Self {
+        Self { fields, prefix, leftovers: Leftovers::default() }
+    }
+
     /// Reads a JSON object. Of a key that stands there twice, the last counts, as in most readers.
     pub(crate) fn from_json(body: &'a [u8]) -> Result<Self, serde_json::Error> {
         let Fields(fields) = serde_json::from_slice(body)?;
-        Ok(Self { fields, prefix: "" })
+        Ok(Self::new(fields, ""))
     }
 
     /// Reads `application/x-www-form-urlencoded`; `None` if it decodes to something else than UTF-8.
@@ -51,26 +68,26 @@ impl<'a> Payload<'a> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Some((form_text(name)?, Some(Raw::Text(form_text(value)?))))
         });
-        Some(Self { fields: fields.collect::<Option<_>>()?, prefix: "" })
+        Some(Self::new(fields.collect::<Option<_>>()?, ""))
     }
 
     /// The object under a name; an empty one if there is none.
-    pub(crate) fn object(&mut self, name: &'static str, prefix: &'static str, record: &mut Record) -> Self {
-        let fields = self.read(name, record, "an object", |raw| match raw {
+    pub(crate) fn object(&mut self, name: &'static str, prefix: &'static str) -> Self {
+        let fields = self.read(name, "an object", |raw| match raw {
             Raw::Json(json) => serde_json::from_str(json.get()).ok(),
             Raw::Text(_) => None,
         });
-        Self { fields: fields.map_or_else(Vec::new, |Fields(fields)| fields), prefix }
+        Self::new(fields.map_or_else(Vec::new, |Fields(fields)| fields), prefix)
     }
 
     /// A text. Empty text is as good as none.
-    pub(crate) fn text(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
-        self.read(name, record, "text", |raw| raw.text().map(Cow::into_owned)).filter(|text| !text.is_empty())
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.read(name, "text", |raw| raw.text().map(Cow::into_owned)).filter(|text| !text.is_empty())
     }
 
     /// An identifier: text, or a whole number as text.
-    pub(crate) fn id(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
-        self.read(name, record, "an identifier", |raw| match raw {
+    pub(crate) fn id(&mut self, name: &'static str) -> Option<String> {
+        self.read(name, "an identifier", |raw| match raw {
             Raw::Json(json) => {
                 let digits = json.get().as_bytes();
                 let whole = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
@@ -82,20 +99,20 @@ impl<'a> Payload<'a> {
     }
 
     /// A whole number, which may be sent as text.
-    pub(crate) fn integer(&mut self, name: &'static str, record: &mut Record) -> Option<i64> {
-        self.read(name, record, "a whole number", |raw| raw.scalar()?.parse().ok())
+    pub(crate) fn integer(&mut self, name: &'static str) -> Option<i64> {
+        self.read(name, "a whole number", |raw| raw.scalar()?.parse().ok())
     }
 
     /// A whole number of seconds, not negative. A fraction is cut off, and stays readable in
     /// `extensions`.
-    pub(crate) fn seconds(&mut self, name: &'static str, record: &mut Record) -> Option<i64> {
+    pub(crate) fn seconds(&mut self, name: &'static str) -> Option<i64> {
         if let Some(Raw::Json(json)) = self.peek(name)
             && json.get().contains('.')
         {
             let json = *json;
-            self.keep(name, Raw::Json(json), record);
+            self.keep(name, Raw::Json(json));
         }
-        self.read(name, record, "a number of seconds", |raw| {
+        self.read(name, "a number of seconds", |raw| {
             let text = raw.scalar()?;
             let whole = text.split_once('.').map_or(&*text, |(whole, _)| whole);
             whole.parse().ok().filter(|seconds: &i64| *seconds >= 0)
@@ -103,15 +120,13 @@ impl<'a> Payload<'a> {
     }
 
     /// Any number, which may be sent as text.
-    pub(crate) fn number(&mut self, name: &'static str, record: &mut Record) -> Option<Value> {
-        self.read(name, record, "a number", |raw| {
-            serde_json::from_str(&raw.scalar()?).ok().filter(Value::is_number)
-        })
+    pub(crate) fn number(&mut self, name: &'static str) -> Option<Value> {
+        self.read(name, "a number", |raw| serde_json::from_str(&raw.scalar()?).ok().filter(Value::is_number))
     }
 
     /// A decimal number as a string, digit by digit as it was sent.
-    pub(crate) fn decimal(&mut self, name: &'static str, record: &mut Record) -> Option<String> {
-        self.read(name, record, "a decimal number", |raw| {
+    pub(crate) fn decimal(&mut self, name: &'static str) -> Option<String> {
+        self.read(name, "a decimal number", |raw| {
             let text = raw.scalar()?;
             let digits = text.strip_prefix('-').unwrap_or(&text);
             let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -120,25 +135,25 @@ impl<'a> Payload<'a> {
     }
 
     /// True or false, which may be sent as text.
-    pub(crate) fn boolean(&mut self, name: &'static str, record: &mut Record) -> Option<bool> {
-        self.read(name, record, "true or false", |raw| raw.scalar()?.parse().ok())
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        self.read(name, "true or false", |raw| raw.scalar()?.parse().ok())
     }
 
     /// A time with an offset. What the record's milliseconds can't hold stays in `extensions`.
-    pub(crate) fn time(&mut self, name: &'static str, record: &mut Record) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self, name: &'static str) -> Option<Timestamp> {
         let raw = self.peek(name).cloned();
-        let time = self.read(name, record, "a time", |raw| timestamp::parse(&raw.scalar()?, None))?;
+        let time = self.read(name, "a time", |raw| timestamp::parse(&raw.scalar()?, None))?;
         if time.subsec_nanosecond() % 1_000_000 != 0
             && let Some(raw) = raw
         {
-            self.keep(name, raw, record);
+            self.keep(name, raw);
         }
         Some(time)
     }
 
     /// A list.
-    pub(crate) fn list(&mut self, name: &'static str, record: &mut Record) -> Vec<Value> {
-        let list = self.read(name, record, "a list", |raw| match raw.value()? {
+    pub(crate) fn list(&mut self, name: &'static str) -> Vec<Value> {
+        let list = self.read(name, "a list", |raw| match raw.value()? {
             Value::Array(list) => Some(list),
             _ => None,
         });
@@ -146,21 +161,22 @@ impl<'a> Payload<'a> {
     }
 
     /// An object whose names are not ours to know.
-    pub(crate) fn map(&mut self, name: &'static str, record: &mut Record) -> serde_json::Map<String, Value> {
-        let map = self.read(name, record, "an object", |raw| match raw.value()? {
+    pub(crate) fn map(&mut self, name: &'static str) -> serde_json::Map<String, Value> {
+        let map = self.read(name, "an object", |raw| match raw.value()? {
             Value::Object(map) => Some(map),
             _ => None,
         });
         map.unwrap_or_default()
     }
 
-    /// Moves every field that was not taken to the record's `extensions`.
-    pub(crate) fn leave_rest_in(mut self, record: &mut Record) {
+    /// Returns what was kept while reading, and every field that was not taken.
+    pub(crate) fn into_leftovers(mut self) -> Leftovers {
         for (name, raw) in std::mem::take(&mut self.fields) {
             if let Some(raw) = raw {
-                self.keep(&name, raw, record);
+                self.keep(&name, raw);
             }
         }
+        self.leftovers
     }
 
     /// Whether a field is there and not null.
@@ -173,19 +189,19 @@ impl<'a> Payload<'a> {
         raw.as_ref().filter(|raw| !raw.is_null())
     }
 
-    /// Takes a field and reads it; what can't be read stays in `extensions`, with a warning.
+    /// Takes a field and reads it. A value that can't be read is kept, with a warning.
     fn read<T>(
         &mut self,
         name: &'static str,
-        record: &mut Record,
         expected: &str,
         read: impl FnOnce(&Raw<'a>) -> Option<T>,
     ) -> Option<T> {
         let raw = self.take(name)?;
         let value = read(&raw);
         if value.is_none() {
-            record.add("warnings", format!("{}{name} is not {expected}; see extensions", self.prefix));
-            self.keep(name, raw, record);
+            let warning = format!("{}{name} is not {expected}; see extensions", self.prefix);
+            self.leftovers.warnings.push(warning);
+            self.keep(name, raw);
         }
         value
     }
@@ -196,8 +212,9 @@ impl<'a> Payload<'a> {
         (!raw.is_null()).then_some(raw)
     }
 
-    fn keep(&self, name: &str, raw: Raw<'a>, record: &mut Record) {
-        record.set(["extensions.", self.prefix, name].concat(), raw.into_value());
+    fn keep(&mut self, name: &str, raw: Raw<'a>) {
+        let path = ["extensions.", self.prefix, name].concat();
+        self.leftovers.extensions.push((path.into(), raw.into_value()));
     }
 }
 

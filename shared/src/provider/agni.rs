@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
-use super::recording;
 use super::{Normalized, Unusable};
 use crate::payload::Payload;
 use crate::record::Stamp;
@@ -14,11 +13,11 @@ use crate::source::Source;
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
-    let kind = payload.text("event", &mut draft.record).ok_or(Unusable::Unreadable)?;
-    let account = payload.id("org_id", &mut draft.record);
+    let kind = payload.text("event").ok_or(Unusable::Unreadable)?;
+    let account = payload.id("org_id");
     pinned_account(source, account.as_deref())?;
-    let mut data = payload.object("data", "data.", &mut draft.record);
-    let call_id = call_id(&mut data, "call_session_id", &mut draft.record);
+    let mut data = payload.object("data", "data.");
+    let call_id = call_id(&mut data, "call_session_id");
     if kind != "call.completed" {
         let call_id = call_id.ok();
         let dedupe_key = call_id.as_deref().map(|call_id| dedupe_key(&[&kind, call_id]));
@@ -30,45 +29,33 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     draft.set("call_id", Some(call_id.as_str()));
     parties(&mut draft, &mut data);
     outcome(&mut draft, &mut data);
-    let campaign = data.id("campaign_id", &mut draft.record);
-    draft.set("campaign.id", campaign);
-    let contact = data.id("contact_id", &mut draft.record);
-    draft.set("campaign.contact_id", contact);
-    let attempt = data.integer("attempt", &mut draft.record);
-    draft.set("campaign.attempt", attempt);
-    let latency = data.number("call_latency_ms", &mut draft.record);
-    draft.set("quality.latency_ms", latency);
+    draft.set("campaign.id", data.id("campaign_id"));
+    draft.set("campaign.contact_id", data.id("contact_id"));
+    draft.set("campaign.attempt", data.integer("attempt"));
+    draft.set("quality.latency_ms", data.number("call_latency_ms"));
     // The unit is not documented; it may be credits.
-    let cost = data.decimal("cost_total", &mut draft.record);
-    draft.set("cost.amount", cost);
-    let summary = data.text("summary", &mut draft.record);
-    draft.set("analysis.summary", summary);
-    let mut analysis = data.object("post_call_analysis", "data.post_call_analysis.", &mut draft.record);
-    let sentiment = analysis.text("sentiment", &mut draft.record);
-    draft.set("analysis.sentiment", sentiment);
-    let disposition = analysis.text("disposition", &mut draft.record);
-    draft.set("analysis.disposition", disposition);
-    let goals_met = analysis.boolean("goals_met", &mut draft.record);
-    draft.set("analysis.goals_met", goals_met);
-    let next_steps = analysis.text("next_steps", &mut draft.record);
-    draft.set("analysis.next_steps", next_steps);
-    analysis.leave_rest_in(&mut draft.record);
-    let turns = data.list("transcripts", &mut draft.record);
-    draft.record.add_all("transcript.turns", turns.into_iter().map(turn));
-    let url = data.text("recording_url", &mut draft.record);
-    (_, draft.recording) = recording::announce(&mut draft.record, None, url, None);
+    draft.set("cost.amount", data.decimal("cost_total"));
+    draft.set("analysis.summary", data.text("summary"));
+    let mut analysis = data.object("post_call_analysis", "data.post_call_analysis.");
+    draft.set("analysis.sentiment", analysis.text("sentiment"));
+    draft.set("analysis.disposition", analysis.text("disposition"));
+    draft.set("analysis.goals_met", analysis.boolean("goals_met"));
+    draft.set("analysis.next_steps", analysis.text("next_steps"));
+    draft.leftovers(analysis);
+    draft.record.add_all("transcript.turns", data.list("transcripts").into_iter().map(turn));
+    draft.recording(None, data.text("recording_url"), None);
     draft.event(&kind, None, None, None, None);
-    data.leave_rest_in(&mut draft.record);
-    payload.leave_rest_in(&mut draft.record);
+    draft.leftovers(data);
+    draft.leftovers(payload);
     let key = dedupe_key(&[&kind, &call_id]);
     Ok(draft.finish(kind, call_id, Some(key), Stamp::default()))
 }
 
 /// `phone` is the party outside: it called us if it is the caller's number.
 fn parties(draft: &mut Draft, data: &mut Payload<'_>) {
-    let caller = data.id("caller_number", &mut draft.record);
-    let callee = data.id("callee_number", &mut draft.record);
-    let phone = data.id("phone", &mut draft.record);
+    let caller = data.id("caller_number");
+    let callee = data.id("callee_number");
+    let phone = data.id("phone");
     let direction = match &phone {
         Some(_) if phone == callee && phone != caller => Some("outbound"),
         Some(_) if phone == caller && phone != callee => Some("inbound"),
@@ -78,13 +65,10 @@ fn parties(draft: &mut Draft, data: &mut Payload<'_>) {
     draft.set("remote_party.number", phone);
     draft.party(&FROM, caller);
     draft.party(&TO, callee);
-    let name = data.text("caller_name", &mut draft.record);
-    draft.set("remote_party.name", name);
-    let email = data.text("caller_email", &mut draft.record);
-    draft.set("remote_party.email", email);
-    let agent = data.text("agent_name", &mut draft.record);
-    draft.set("agent.name", agent);
-    match data.text("channel", &mut draft.record) {
+    draft.set("remote_party.name", data.text("caller_name"));
+    draft.set("remote_party.email", data.text("caller_email"));
+    draft.set("agent.name", data.text("agent_name"));
+    match data.text("channel") {
         Some(channel) if channel == "voice" => draft.record.derive("channel", Value::from("pstn")),
         Some(channel) if matches!(channel.as_str(), "web" | "sip") => draft.set("channel", Some(channel)),
         Some(other) => draft.undocumented("data.channel", other, "channel"),
@@ -94,19 +78,15 @@ fn parties(draft: &mut Draft, data: &mut Payload<'_>) {
 
 /// When the call was, how long, and how it ended.
 fn outcome(draft: &mut Draft, data: &mut Payload<'_>) {
-    let status = data.text("status", &mut draft.record);
-    draft.status("status", status, "data.status");
-    let seconds = data.seconds("duration_sec", &mut draft.record);
+    draft.status("status", data.text("status"), "data.status");
+    let seconds = data.seconds("duration_sec");
     draft.set("duration_seconds", seconds);
     draft.record.derive("duration_basis", seconds.map(|_| Value::from("total")));
-    let started_at = data.time("started_at", &mut draft.record);
-    draft.time("started_at", started_at);
-    let ended_at = data.time("ended_at", &mut draft.record);
-    draft.time("ended_at", ended_at);
-    let created_at = data.time("created_at", &mut draft.record);
-    draft.time("record_created_at", created_at);
+    draft.time("started_at", data.time("started_at"));
+    draft.time("ended_at", data.time("ended_at"));
+    draft.time("record_created_at", data.time("created_at"));
 
-    let Some(reason) = data.text("disconnect_reason", &mut draft.record) else { return };
+    let Some(reason) = data.text("disconnect_reason") else { return };
     let outbound = draft.record.text("direction") == Some("outbound");
     let inbound = draft.record.text("direction") == Some("inbound");
     let (cause, party, actor) = match reason.as_str() {

@@ -8,7 +8,6 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::reading::{Draft, FROM, TO, call_id, dedupe_key, renamed};
-use super::recording;
 use super::{Normalized, Unusable};
 use crate::payload::Payload;
 use crate::record::{Stamp, field};
@@ -18,9 +17,9 @@ use crate::timestamp;
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
-    let kind = payload.text("event", &mut draft.record).ok_or(Unusable::Unreadable)?;
-    let mut data = payload.object("data", "data.", &mut draft.record);
-    let call_id = call_id(&mut data, "callSid", &mut draft.record);
+    let kind = payload.text("event").ok_or(Unusable::Unreadable)?;
+    let mut data = payload.object("data", "data.");
+    let call_id = call_id(&mut data, "callSid");
     if kind != "call_ended" {
         let call_id = call_id.ok();
         let dedupe_key = call_id.as_deref().map(|call_id| dedupe_key(&[&kind, call_id]));
@@ -29,41 +28,29 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let call_id = call_id?;
 
     draft.set("call_id", Some(call_id.as_str()));
-    let agent = data.id("agent", &mut draft.record);
-    draft.set("agent.id", agent);
-    let version = data.id("versionId", &mut draft.record);
-    draft.set("agent.version_id", version);
+    draft.set("agent.id", data.id("agent"));
+    draft.set("agent.version_id", data.id("versionId"));
     draft.record.derive("channel", Value::from("pstn"));
-    let from = data.id("from", &mut draft.record);
-    draft.party(&FROM, from);
-    let to = data.id("to", &mut draft.record);
-    draft.party(&TO, to);
-    let batch = data.id("batchId", &mut draft.record);
-    draft.set("campaign.id", batch);
-    let scheduled = data.boolean("next_call_scheduled", &mut draft.record);
-    draft.set("campaign.follow_up_scheduled", scheduled);
-    let transcript = data.text("transcription", &mut draft.record);
-    draft.set("transcript.text", transcript);
-    let disposition = data.text("disposition_reason", &mut draft.record);
-    draft.set("analysis.disposition", disposition);
-    let converted = data.boolean("conversion_status", &mut draft.record);
-    draft.set("analysis.goals_met", converted);
-    let link = data.text("call_link", &mut draft.record);
-    draft.set("links.console", link);
-    for (name, value) in data.map("call_metadata", &mut draft.record) {
+    draft.party(&FROM, data.id("from"));
+    draft.party(&TO, data.id("to"));
+    draft.set("campaign.id", data.id("batchId"));
+    draft.set("campaign.follow_up_scheduled", data.boolean("next_call_scheduled"));
+    draft.set("transcript.text", data.text("transcription"));
+    draft.set("analysis.disposition", data.text("disposition_reason"));
+    draft.set("analysis.goals_met", data.boolean("conversion_status"));
+    draft.set("links.console", data.text("call_link"));
+    for (name, value) in data.map("call_metadata") {
         draft.record.set(field("metadata", &name), value);
     }
 
     let direction = direction(&mut draft, &mut data);
     outcome(&mut draft, &mut data, source, direction);
     variables(&mut draft, &mut data);
-    let calls = data.list("functions_called", &mut draft.record);
-    draft.record.add_all("tool_calls", calls.into_iter().map(tool_call));
-    let url = data.text("recordingUrl", &mut draft.record);
-    (_, draft.recording) = recording::announce(&mut draft.record, None, url, None);
+    draft.record.add_all("tool_calls", data.list("functions_called").into_iter().map(tool_call));
+    draft.recording(None, data.text("recordingUrl"), None);
     draft.event(&kind, None, None, None, None);
-    data.leave_rest_in(&mut draft.record);
-    payload.leave_rest_in(&mut draft.record);
+    draft.leftovers(data);
+    draft.leftovers(payload);
     let key = dedupe_key(&[&kind, &call_id]);
     Ok(draft.finish(kind, call_id, Some(key), Stamp::default()))
 }
@@ -71,8 +58,8 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
 /// The call's type says the direction (`inbound`, `outbound-api`, …), else the trial count does:
 /// it is -1 for inbound calls.
 fn direction(draft: &mut Draft, data: &mut Payload<'_>) -> Option<&'static str> {
-    let call_type = data.text("name", &mut draft.record);
-    let trials = data.integer("try_count", &mut draft.record);
+    let call_type = data.text("name");
+    let trials = data.integer("try_count");
     let by_type = call_type.as_deref().and_then(|call_type| match call_type.split('-').next() {
         Some("inbound") => Some("inbound"),
         Some("outbound") => Some("outbound"),
@@ -90,9 +77,9 @@ fn direction(draft: &mut Draft, data: &mut Payload<'_>) -> Option<&'static str> 
 
 /// When the call was, how long, and how it ended.
 fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction: Option<&str>) {
-    let seconds = data.seconds("call_duration", &mut draft.record);
+    let seconds = data.seconds("call_duration");
     draft.set("duration_seconds", seconds);
-    if let Some(written) = data.text("time", &mut draft.record) {
+    if let Some(written) = data.text("time") {
         match timestamp::parse(&written, source.time_zone.as_ref()) {
             Some(started_at) => {
                 draft.record.derive("started_at", Value::from(timestamp::rfc3339(started_at)));
@@ -105,7 +92,7 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
         }
     }
 
-    let reason = data.text("hangup_reason", &mut draft.record);
+    let reason = data.text("hangup_reason");
     let status = match reason.as_deref() {
         Some("USER_UNAVAILABLE") => Some("no_answer"),
         Some("USER_REJECTED") => Some("busy"),
@@ -140,8 +127,8 @@ fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction
 
 /// `post_call` has the values, `post_call_detail` the same with the reasoning.
 fn variables(draft: &mut Draft, data: &mut Payload<'_>) {
-    let mut details = data.map("post_call_detail", &mut draft.record);
-    for (name, value) in data.map("post_call", &mut draft.record) {
+    let mut details = data.map("post_call_detail");
+    for (name, value) in data.map("post_call") {
         let mut detail = match details.remove(&name) {
             Some(Value::Object(detail)) => detail,
             Some(other) => Map::from_iter([("detail".to_owned(), other)]),

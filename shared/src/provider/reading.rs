@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::{CallEvent, MAX_ID_BYTES, Normalized, RecordingLink, Unusable};
 use crate::hangup;
 use crate::party::{self, Derivation};
-use crate::payload::Payload;
-use crate::record::{Record, Stamp, field};
+use crate::payload::{Leftovers, Payload};
+use crate::record::{Path, Record, Stamp, field};
 use crate::source::Source;
 use crate::timestamp::{Timestamp, rfc3339};
 
@@ -14,7 +14,7 @@ use crate::timestamp::{Timestamp, rfc3339};
 #[derive(Debug, Default)]
 pub struct Draft {
     pub(super) record: Record,
-    pub(super) recording: Option<RecordingLink>,
+    pub(super) link: Option<RecordingLink>,
 }
 
 /// The paths of one side of a call.
@@ -37,7 +37,7 @@ impl Draft {
         stamp: Stamp,
     ) -> Normalized {
         self.record.stamp(stamp);
-        let Self { record, recording } = self;
+        let Self { record, link: recording } = self;
         Normalized::Event(Box::new(CallEvent { kind, dedupe_key, call_id, stamp, record, recording }))
     }
 
@@ -84,6 +84,28 @@ impl Draft {
         self.record.set("hangup.raw", Value::from(raw));
     }
 
+    /// Returns the id of something else than the call. An id that is too long goes to `extensions`.
+    pub(super) fn short_id(&mut self, name: &'static str, id: Option<String>) -> Option<String> {
+        let id = id?;
+        if id.len() <= MAX_ID_BYTES {
+            return Some(id);
+        }
+        self.record.add("warnings", format!("{name} is too long for an identifier; see extensions"));
+        self.record.set(field("extensions", name), Value::from(id));
+        None
+    }
+
+    /// Adds what reading a payload left.
+    pub(super) fn leftovers(&mut self, payload: Payload<'_>) {
+        let Leftovers { extensions, warnings } = payload.into_leftovers();
+        for (path, value) in extensions {
+            self.record.set(path, value);
+        }
+        for warning in warnings {
+            self.record.add("warnings", warning);
+        }
+    }
+
     /// A value outside the documented ones.
     pub(super) fn undocumented(&mut self, name: &'static str, raw: String, what: &str) {
         self.record.add("warnings", format!("{name} is not a documented {what}; see extensions"));
@@ -94,7 +116,7 @@ impl Draft {
         self.record.set(path, time.map(|time| Value::from(rfc3339(time))));
     }
 
-    pub(super) fn set(&mut self, path: &'static str, value: Option<impl Into<Value>>) {
+    pub(super) fn set(&mut self, path: impl Into<Path>, value: Option<impl Into<Value>>) {
         self.record.set(path, value.map(Into::into));
     }
 
@@ -120,24 +142,9 @@ impl Draft {
     }
 }
 
-/// The id of something else than the call. One that is too long to be an id goes to `extensions`.
-pub(super) fn short_id(payload: &mut Payload<'_>, name: &'static str, record: &mut Record) -> Option<String> {
-    let id = payload.id(name, record)?;
-    if id.len() <= MAX_ID_BYTES {
-        return Some(id);
-    }
-    record.add("warnings", format!("{name} is too long for an identifier; see extensions"));
-    record.set(field("extensions", name), Value::from(id));
-    None
-}
-
 /// The call an event names, if it names one that can be a key.
-pub(super) fn call_id(
-    payload: &mut Payload<'_>,
-    name: &'static str,
-    record: &mut Record,
-) -> Result<String, Unusable> {
-    let call_id = payload.id(name, record).ok_or(Unusable::CallIdMissing)?;
+pub(super) fn call_id(payload: &mut Payload<'_>, name: &'static str) -> Result<String, Unusable> {
+    let call_id = payload.id(name).ok_or(Unusable::CallIdMissing)?;
     if call_id.len() > MAX_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
 }
 

@@ -6,7 +6,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::record::{Record, field};
+use super::reading::Draft;
+use crate::record::{Path, field};
 use crate::timestamp::{Timestamp, rfc3339};
 
 /// A link from which a recording can be fetched, perhaps not for long.
@@ -37,68 +38,86 @@ impl fmt::Debug for RecordingLink {
 /// The longest link that is taken; servers take no more than this in a request's first line.
 const MAX_URL_BYTES: usize = 8 * 1024;
 
-/// Enters a recording in the record, and answers its id and the link to copy it from.
-///
-/// Without an id it gets one from the SHA-256 of its URL without query and fragment. The expiry is
-/// the earlier one of what the payload says and what a presigned URL says of itself.
-pub(super) fn announce(
-    record: &mut Record,
-    id: Option<String>,
-    url: Option<String>,
-    expires_at: Option<Timestamp>,
-) -> (Option<String>, Option<RecordingLink>) {
-    let url = url.and_then(|url| usable(record, url));
-    let recording_id = match (id, &url) {
-        (Some(id), _) => {
-            record.set(path(&id, "recording_id"), Value::from(id.as_str()));
-            id
-        }
-        (None, Some(url)) => {
-            let without_query = url.split(['?', '#']).next().unwrap_or_default();
-            let id = hex::encode(&Sha256::digest(without_query.as_bytes())[..16]);
-            record.derive(path(&id, "recording_id"), Value::from(id.as_str()));
-            id
-        }
-        (None, None) => return (None, None),
-    };
-    let Some(url) = url else {
-        record
-            .set(path(&recording_id, "source_expires_at"), expires_at.map(|time| Value::from(rfc3339(time))));
-        return (Some(recording_id), None);
-    };
-    let parsed = Url::parse(&url).ok();
-    if let Some(host) = parsed.as_ref().and_then(Url::host_str) {
-        record.set(path(&recording_id, "source_host"), Value::from(host));
+impl Draft {
+    /// Enters a recording and its link in the draft. Returns the recording's id; `None` without an id
+    /// and a link.
+    ///
+    /// Without an id it gets one from the SHA-256 of its URL without query and fragment. The expiry is
+    /// the earlier one of the time that the payload states and the time in a presigned URL.
+    pub(super) fn recording(
+        &mut self,
+        id: Option<String>,
+        url: Option<String>,
+        expires_at: Option<Timestamp>,
+    ) -> Option<String> {
+        let url = url.and_then(|url| self.usable(url));
+        let recording_id = match (id, &url) {
+            (Some(id), _) => {
+                self.set_recording(&id, "recording_id", Some(id.as_str()));
+                id
+            }
+            (None, Some(url)) => {
+                let without_query = url.split(['?', '#']).next().unwrap_or_default();
+                let id = hex::encode(&Sha256::digest(without_query.as_bytes())[..16]);
+                self.record.derive(path(&id, "recording_id"), Value::from(id.as_str()));
+                id
+            }
+            (None, None) => return None,
+        };
+        let Some(url) = url else {
+            self.set_recording(&recording_id, "source_expires_at", expires_at.map(rfc3339));
+            return Some(recording_id);
+        };
+        let parsed = Url::parse(&url).ok();
+        self.set_recording(&recording_id, "source_host", parsed.as_ref().and_then(Url::host_str));
+        let presigned = parsed.as_ref().filter(|url| url.query().is_some()).and_then(presigned_until);
+        let expires_at = match (expires_at, presigned) {
+            (Some(stated), presigned) if presigned.is_none_or(|presigned| stated <= presigned) => {
+                self.set_recording(&recording_id, "source_expires_at", Some(rfc3339(stated)));
+                Some(stated)
+            }
+            (stated, presigned) => {
+                self.set(field("extensions", "recording.expires_at"), stated.map(rfc3339));
+                let presigned_until = presigned.map(|time| Value::from(rfc3339(time)));
+                self.record.derive(path(&recording_id, "source_expires_at"), presigned_until);
+                presigned
+            }
+        };
+        let link = RecordingLink { recording_id: recording_id.clone(), url, expires_at, size_bytes: None };
+        self.link = Some(link);
+        Some(recording_id)
     }
-    let presigned = parsed.as_ref().filter(|url| url.query().is_some()).and_then(presigned_until);
-    let path = path(&recording_id, "source_expires_at");
-    let expires_at = match (expires_at, presigned) {
-        (Some(stated), presigned) if presigned.is_none_or(|presigned| stated <= presigned) => {
-            record.set(path, Value::from(rfc3339(stated)));
-            Some(stated)
-        }
-        (stated, presigned) => {
-            let stated = stated.map(|time| Value::from(rfc3339(time)));
-            record.set(field("extensions", "recording.expires_at"), stated);
-            record.derive(path, presigned.map(|time| Value::from(rfc3339(time))));
-            presigned
-        }
-    };
-    (Some(recording_id.clone()), Some(RecordingLink { recording_id, url, expires_at, size_bytes: None }))
-}
 
-/// The link, unless no server would take one so long. It is in the delivery's body, and nowhere else:
-/// links are not shown.
-fn usable(record: &mut Record, url: String) -> Option<String> {
-    if url.len() <= MAX_URL_BYTES {
-        return Some(url);
+    /// Says how large the linked recording is, if that is a size.
+    pub(super) fn recording_size(&mut self, size_bytes: Option<i64>) {
+        if let Some(link) = &mut self.link {
+            link.size_bytes = size_bytes.and_then(|size| size.try_into().ok());
+        }
     }
-    record.add("warnings", "the link to the recording is too long for one");
-    None
+
+    /// Sets one field of a recording.
+    pub(super) fn set_recording(
+        &mut self,
+        recording_id: &str,
+        name: &'static str,
+        value: Option<impl Into<Value>>,
+    ) {
+        self.set(path(recording_id, name), value);
+    }
+
+    /// Returns the link, unless it is too long for any server. Such a link stays in the delivery's body
+    /// only: links are not shown.
+    fn usable(&mut self, url: String) -> Option<String> {
+        if url.len() <= MAX_URL_BYTES {
+            return Some(url);
+        }
+        self.record.add("warnings", "the link to the recording is too long for one");
+        None
+    }
 }
 
 /// The record's path of a recording's field.
-pub(super) fn path(recording_id: &str, name: &'static str) -> crate::record::Path {
+fn path(recording_id: &str, name: &'static str) -> Path {
     ["recordings.", recording_id, ".", name].concat().into()
 }
 
@@ -118,7 +137,9 @@ mod tests {
 
     fn link(url: &str, expires_at: Option<&str>) -> RecordingLink {
         let expires_at = expires_at.map(|time| time.parse().unwrap());
-        announce(&mut Record::default(), None, Some(url.to_owned()), expires_at).1.unwrap()
+        let mut draft = Draft::default();
+        draft.recording(None, Some(url.to_owned()), expires_at).unwrap();
+        draft.link.unwrap()
     }
 
     #[test]

@@ -8,9 +8,8 @@
 use serde_json::Value;
 
 use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
-use super::recording;
-use super::{Delivery, Freshness, Normalized, Proof, RecordingLink, Rejection, Scheme, Unusable};
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
+use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
 use crate::payload::Payload;
 use crate::record::Stamp;
 use crate::signature::HmacKey;
@@ -96,15 +95,14 @@ pub fn sign_timestamped(key: &HmacKey, body: &[u8], unix_seconds: i64) -> (&'sta
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
-    let record = &mut draft.record;
-    let kind = payload.text("kind", record).ok_or(Unusable::Unreadable)?;
-    let event_id = short_id(&mut payload, "event_id", record);
-    let account = payload.id("workspace_id", record);
+    let kind = payload.text("kind").ok_or(Unusable::Unreadable)?;
+    let event_id = draft.short_id("event_id", payload.id("event_id"));
+    let account = payload.id("workspace_id");
     pinned_account(source, account.as_deref())?;
-    let occurred_at = payload.time("occurred_at", record);
-    let mut data = payload.object("data", "data.", record);
+    let occurred_at = payload.time("occurred_at");
+    let mut data = payload.object("data", "data.");
     let key = event_id.as_deref().map(|event_id| dedupe_key(&[&kind, event_id]));
-    let call_id = call_id(&mut data, "call_id", record);
+    let call_id = call_id(&mut data, "call_id");
     let implied_status = match kind.as_str() {
         "call.started" => Some("ringing"),
         "call.answered" => Some("in_progress"),
@@ -117,14 +115,12 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
 
     draft.set("account_id", account);
     draft.set("call_id", Some(call_id.as_str()));
-    let number_id = data.id("number_id", &mut draft.record);
-    draft.set("number_id", number_id);
-    let status = data.text("status", &mut draft.record);
-    draft.status("status", status, "data.status");
+    draft.set("number_id", data.id("number_id"));
+    draft.status("status", data.text("status"), "data.status");
     if draft.record.get("status").is_none() {
         draft.record.derive("status", implied_status.map(Value::from));
     }
-    match data.text("direction", &mut draft.record) {
+    match data.text("direction") {
         Some(direction) if matches!(direction.as_str(), "inbound" | "outbound" | "internal") => {
             draft.set("direction", Some(direction));
         }
@@ -132,31 +128,24 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
         None => {}
     }
     draft.record.derive("channel", Value::from("pstn"));
-    let from = data.text("from", &mut draft.record);
-    draft.party(&FROM, from);
-    let to = data.text("to", &mut draft.record);
-    draft.party(&TO, to);
-    let answered_at = data.time("answered_at", &mut draft.record);
-    draft.time("answered_at", answered_at);
-    let started_at = data.time("started_at", &mut draft.record);
-    draft.time("started_at", started_at);
-    let ended_at = data.time("ended_at", &mut draft.record);
-    draft.time("ended_at", ended_at);
-    let hangup = data.text("hangup_cause", &mut draft.record);
-    draft.hangup(hangup);
-    let failure = data.text("failure_reason", &mut draft.record);
-    draft.set("error.message", failure);
+    draft.party(&FROM, data.text("from"));
+    draft.party(&TO, data.text("to"));
+    draft.time("answered_at", data.time("answered_at"));
+    draft.time("started_at", data.time("started_at"));
+    draft.time("ended_at", data.time("ended_at"));
+    draft.hangup(data.text("hangup_cause"));
+    draft.set("error.message", data.text("failure_reason"));
 
     if kind == "call.recording.ready" {
         recording_ready(&mut draft, &mut data);
-    } else if let Some(seconds) = data.seconds("duration_seconds", &mut draft.record) {
+    } else if let Some(seconds) = data.seconds("duration_seconds") {
         draft.set("duration_seconds", Some(seconds));
         // Documented: the duration is the one that is billed, from the answer on.
         draft.record.derive("duration_basis", Value::from("answered"));
     }
     draft.event(&kind, event_id.as_deref(), occurred_at, None, None);
-    data.leave_rest_in(&mut draft.record);
-    payload.leave_rest_in(&mut draft.record);
+    draft.leftovers(data);
+    draft.leftovers(payload);
     let stamp = Stamp { occurred_at: occurred_at.map(|time| time.as_millisecond()), ..Stamp::default() };
     Ok(draft.finish(kind, call_id, key, stamp))
 }
@@ -166,18 +155,13 @@ fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
         // There is nothing to say it of; it all goes to the extensions.
         return;
     }
-    let record = &mut draft.record;
-    let id = short_id(data, "recording_id", record);
-    let expires_at = data.time("expires_at", record);
-    let size_bytes = data.integer("size_bytes", record);
-    let url = data.text("download_url", record);
-    let (id, link) = recording::announce(record, id, url, expires_at);
-    draft.recording = link
-        .map(|link| RecordingLink { size_bytes: size_bytes.and_then(|size| size.try_into().ok()), ..link });
-    let Some(id) = id else { return };
-    let seconds = data.seconds("duration_seconds", record);
-    record.set(recording::path(&id, "duration_seconds"), seconds.map(Value::from));
-    record.set(recording::path(&id, "size_bytes"), size_bytes.map(Value::from));
+    let id = draft.short_id("recording_id", data.id("recording_id"));
+    let expires_at = data.time("expires_at");
+    let size_bytes = data.integer("size_bytes");
+    let Some(id) = draft.recording(id, data.text("download_url"), expires_at) else { return };
+    draft.recording_size(size_bytes);
+    draft.set_recording(&id, "duration_seconds", data.seconds("duration_seconds"));
+    draft.set_recording(&id, "size_bytes", size_bytes);
 }
 
 #[cfg(test)]

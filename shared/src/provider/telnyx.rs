@@ -12,8 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, short_id};
-use super::recording;
+use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
 use crate::payload::{Payload, shallow_json};
 use crate::record::{Stamp, field};
@@ -50,17 +49,16 @@ pub fn sign(signer: &Ed25519Signer, body: &[u8], unix_seconds: i64) -> [(&'stati
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_form(body).ok_or(Unusable::Unreadable)?;
     let mut draft = Draft::default();
-    let record = &mut draft.record;
-    let account = payload.text("AccountSid", record);
+    let account = payload.text("AccountSid");
     pinned_account(source, account.as_deref())?;
-    let call_id = call_id(&mut payload, "CallSid", record)?;
-    let callback_source = payload.text("CallbackSource", record);
-    let call_status = payload.text("CallStatus", record);
-    let recording_id = short_id(&mut payload, "RecordingSid", record);
-    let recording_status = payload.text("RecordingStatus", record);
-    let occurred_at = payload.time("OccurredAt", record);
-    let sent_at = payload.time("Timestamp", record);
-    let sequence = payload.integer("SequenceNumber", record);
+    let call_id = call_id(&mut payload, "CallSid")?;
+    let callback_source = payload.text("CallbackSource");
+    let call_status = payload.text("CallStatus");
+    let recording_id = draft.short_id("RecordingSid", payload.id("RecordingSid"));
+    let recording_status = payload.text("RecordingStatus");
+    let occurred_at = payload.time("OccurredAt");
+    let sent_at = payload.time("Timestamp");
+    let sequence = payload.integer("SequenceNumber");
 
     let (kind, key) = match (&call_status, &recording_id, &recording_status) {
         (Some(call_status), _, _) => {
@@ -99,7 +97,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
         sent_at,
         sequence,
     );
-    payload.leave_rest_in(&mut draft.record);
+    draft.leftovers(payload);
     let occurred_at = occurred_at.or(sent_at).map(|time| time.as_millisecond());
     Ok(draft.finish(kind, call_id, key, Stamp { rank: 0, sequence, occurred_at }))
 }
@@ -110,8 +108,7 @@ fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
         ("parent_call_aliases", &["ParentCallSidLegacy"]),
         ("dial.aliases", &["DialCallSidLegacy"]),
     ] {
-        let mut ids: Vec<String> =
-            names.iter().filter_map(|name| payload.text(name, &mut draft.record)).collect();
+        let mut ids: Vec<String> = names.iter().filter_map(|name| payload.text(name)).collect();
         ids.sort_unstable();
         ids.dedup();
         for id in ids {
@@ -130,24 +127,19 @@ fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
         ("error.message", "ErrorMessage"),
         ("stir.attestation", "ShakenStirAttestation"),
     ] {
-        let id = payload.text(name, &mut draft.record);
-        draft.set(path, id);
+        draft.set(path, payload.text(name));
     }
     // There is no direction field; a parent means that a Dial placed this leg.
     if draft.record.get("parent_call_id").is_some() {
         draft.record.derive("direction", Value::from("outbound"));
     }
-    let validated = payload.boolean("ShakenStirValidated", &mut draft.record);
-    draft.set("stir.validated", validated);
+    draft.set("stir.validated", payload.boolean("ShakenStirValidated"));
 }
 
 fn parties(draft: &mut Draft, payload: &mut Payload<'_>) {
-    let from = payload.text("From", &mut draft.record);
-    draft.party(&FROM, from);
-    let to = payload.text("To", &mut draft.record);
-    draft.party(&TO, to);
-    let name = payload.text("CallerId", &mut draft.record);
-    draft.set("remote_party.name", name);
+    draft.party(&FROM, payload.text("From"));
+    draft.party(&TO, payload.text("To"));
+    draft.set("remote_party.name", payload.text("CallerId"));
     let has = |path| draft.record.get(path).is_some();
     let channel = if has("from.sip_uri") || has("to.sip_uri") {
         Some("sip")
@@ -166,40 +158,35 @@ fn times(draft: &mut Draft, payload: &mut Payload<'_>) {
         ("answered_at", "AnsweredTime"),
         ("ended_at", "EndTime"),
     ] {
-        let time = payload.time(name, &mut draft.record);
-        draft.time(path, time);
+        draft.time(path, payload.time(name));
     }
-    let seconds = payload.seconds("CallDuration", &mut draft.record);
-    draft.set("duration_seconds", seconds);
-    let seconds = payload.seconds("DialCallDuration", &mut draft.record);
-    draft.set("dial.duration_seconds", seconds);
+    draft.set("duration_seconds", payload.seconds("CallDuration"));
+    draft.set("dial.duration_seconds", payload.seconds("DialCallDuration"));
 }
 
 fn ending(draft: &mut Draft, payload: &mut Payload<'_>) {
-    let cause = payload.text("HangupCause", &mut draft.record);
-    draft.hangup(cause);
-    match payload.text("HangupSource", &mut draft.record) {
+    draft.hangup(payload.text("HangupCause"));
+    match payload.text("HangupSource") {
         Some(party) if matches!(party.as_str(), "caller" | "callee" | "system" | "unknown") => {
             draft.set("hangup.party", Some(party));
         }
         Some(other) => draft.undocumented("HangupSource", other, "party"),
         None => {}
     }
-    if let Some(code) = payload.text("SipHangupCause", &mut draft.record) {
+    if let Some(code) = payload.text("SipHangupCause") {
         match code.parse::<u16>() {
             Ok(number) if (100..700).contains(&number) => draft.set("hangup.sip_code", Some(number)),
             // Sometimes it is a word; there is nothing wrong with that.
             _ => draft.record.set(field("extensions", "SipHangupCause"), Value::from(code)),
         }
     }
-    let dial_status = payload.text("DialCallStatus", &mut draft.record);
-    draft.status("dial.status", dial_status, "DialCallStatus");
+    draft.status("dial.status", payload.text("DialCallStatus"), "DialCallStatus");
 }
 
 /// `CallQualityStats` is JSON inside a string, and its shape varies: what we know is taken out, the
 /// whole stays in `raw`.
 fn quality(draft: &mut Draft, payload: &mut Payload<'_>) {
-    let Some(written) = payload.text("CallQualityStats", &mut draft.record) else { return };
+    let Some(written) = payload.text("CallQualityStats") else { return };
     let Some(stats) = shallow_json(&written) else {
         draft.set("quality.raw", Some(written));
         return;
@@ -224,23 +211,14 @@ fn recording(
     recording_id: Option<String>,
     recording_status: Option<String>,
 ) {
-    let record = &mut draft.record;
-    let url = payload.text("RecordingUrl", record);
-    let (id, link) = recording::announce(record, recording_id, url, None);
-    draft.recording = link;
-    let Some(id) = id else {
-        if let Some(status) = recording_status {
-            record.set(field("extensions", "RecordingStatus"), Value::from(status));
-        }
+    let Some(id) = draft.recording(recording_id, payload.text("RecordingUrl"), None) else {
+        draft.set(field("extensions", "RecordingStatus"), recording_status);
         return;
     };
-    record.set(recording::path(&id, "provider_status"), recording_status.map(Value::from));
-    let seconds = payload.seconds("RecordingDuration", record);
-    record.set(recording::path(&id, "duration_seconds"), seconds.map(Value::from));
-    let channels = payload.integer("RecordingChannels", record);
-    record.set(recording::path(&id, "channels"), channels.map(Value::from));
-    let started_at = payload.time("RecordingStartTime", record);
-    record.set(recording::path(&id, "started_at"), started_at.map(|time| Value::from(rfc3339(time))));
+    draft.set_recording(&id, "provider_status", recording_status);
+    draft.set_recording(&id, "duration_seconds", payload.seconds("RecordingDuration"));
+    draft.set_recording(&id, "channels", payload.integer("RecordingChannels"));
+    draft.set_recording(&id, "started_at", payload.time("RecordingStartTime").map(rfc3339));
 }
 
 #[cfg(test)]
