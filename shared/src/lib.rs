@@ -13,6 +13,7 @@
 
 pub mod aws;
 pub mod env;
+pub mod form;
 pub mod hangup;
 pub mod lambda;
 pub mod ledger;
@@ -24,6 +25,7 @@ pub mod record;
 pub mod reply;
 pub mod signature;
 pub mod source;
+pub mod status;
 pub mod telemetry;
 pub mod timestamp;
 pub mod webhook;

@@ -13,6 +13,7 @@ use serde::{Deserialize, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::form;
 use crate::record::Path;
 use crate::timestamp::{self, Timestamp};
 
@@ -63,11 +64,8 @@ impl<'a> Payload<'a> {
     /// A broken escape stands for itself, as in browsers. Of a repeated name, the last counts.
     pub(crate) fn from_form(body: &'a [u8]) -> Option<Self> {
         let body = std::str::from_utf8(body).ok()?;
-        let pairs = body.split('&').filter(|pair| !pair.is_empty());
-        let fields = pairs.map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((form_text(name)?, Some(Raw::Text(form_text(value)?))))
-        });
+        let fields = form::pairs(body)
+            .map(|(name, value)| Some((form::decode(name)?, Some(Raw::Text(form::decode(value)?)))));
         Some(Self::new(fields.collect::<Option<_>>()?, ""))
     }
 
@@ -289,14 +287,6 @@ fn is_shallow(value: &Value, depth: usize) -> bool {
         Value::Object(entries) => depth > 0 && entries.values().all(|item| is_shallow(item, depth - 1)),
         _ => true,
     }
-}
-
-fn form_text(encoded: &str) -> Option<Cow<'_, str>> {
-    if !encoded.contains(['%', '+']) {
-        return Some(Cow::Borrowed(encoded));
-    }
-    let spaced = encoded.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
 struct Fields<'a>(Vec<(Cow<'a, str>, Option<Raw<'a>>)>);

@@ -10,6 +10,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// Returns which of the keys fits: its place among them, from 0.
+///
+/// Every key is tried, also after one that fits: the time this takes does not tell which key is in use.
+pub fn fitting_key<K>(keys: &[K], fits: impl Fn(&K) -> bool) -> Option<usize> {
+    keys.iter().enumerate().fold(None, |found, (place, key)| {
+        let fits = fits(key);
+        found.or(fits.then_some(place))
+    })
+}
+
 /// A shared secret for HMAC-SHA256 (RFC 2104).
 #[derive(Clone)]
 pub struct HmacKey(Hmac<Sha256>);
@@ -98,13 +108,10 @@ impl Token {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Which of the tokens was presented. Looks at all of them, whichever matches.
+    /// Returns which of the tokens was presented: its place among them, from 0.
     pub fn position(tokens: &[Self], presented: &str) -> Option<usize> {
         let presented = Self::new(presented);
-        tokens.iter().enumerate().fold(None, |found, (place, token)| {
-            let matches = bool::from(token.0.ct_eq(&presented.0));
-            found.or(matches.then_some(place))
-        })
+        fitting_key(tokens, |token| token.0.ct_eq(&presented.0).into())
     }
 }
 

@@ -170,8 +170,7 @@ impl Source {
     fn read(reader: &str, name: &str, value: serde_json::Value) -> Result<Self, Vec<String>> {
         let configured: Configured = serde_json::from_value(value).map_err(|error| vec![unquoted(&error)])?;
         let mut problems = Vec::new();
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        if !is_name(name) {
             problems.push("a source's name is 1 to 64 lower-case letters, digits and hyphens".to_owned());
         }
         let (needed, keys) = match Provider::from_name(reader) {
@@ -240,6 +239,15 @@ impl Source {
 /// The zone of a provider's times that have none: its home, which is a guess.
 fn default_time_zone(reader: &str) -> Option<&'static str> {
     (reader == Provider::Callkaro.name()).then_some("Asia/Kolkata")
+}
+
+/// Whether a source can have this name: 1 to 64 lower-case letters, digits and hyphens.
+///
+/// `#` separates the parts of the table's keys. A source with one in its name could name the calls of
+/// another source.
+pub fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 /// Where JSON went wrong, without the text that stands there: it may be a secret.

@@ -5,28 +5,16 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use jiff::civil::Date;
-use percent_encoding::percent_decode_str;
+use shared::form;
 use shared::ledger::read::{By, Filter, Listing};
 use shared::party;
 use shared::provider::Provider;
 use shared::reply::Problem;
+use shared::status::Status;
 
-use crate::{cursor, route};
+use crate::cursor;
 
 const NAMES: [&str; 8] = ["day", "from", "to", "provider", "source", "status", "limit", "cursor"];
-
-const STATUSES: [&str; 10] = [
-    "queued",
-    "ringing",
-    "in_progress",
-    "completed",
-    "busy",
-    "no_answer",
-    "canceled",
-    "failed",
-    "voicemail",
-    "unknown",
-];
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
@@ -55,9 +43,9 @@ struct Given(BTreeMap<&'static str, String>);
 impl Given {
     fn read(query: &str) -> Result<Self, Problem> {
         let mut given = BTreeMap::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let Some(known) = decoded(name).and_then(|name| NAMES.into_iter().find(|known| *known == name))
+        for (name, value) in form::pairs(query) {
+            let Some(known) =
+                form::decode(name).and_then(|name| NAMES.into_iter().find(|known| *known == name))
             else {
                 let name: String = name.chars().take(40).collect();
                 return Err(invalid(format!(
@@ -66,8 +54,8 @@ impl Given {
                 )));
             };
             let value =
-                decoded(value).ok_or_else(|| invalid(format!("{known} is not UTF-8; encode it so.")))?;
-            if given.insert(known, value).is_some() {
+                form::decode(value).ok_or_else(|| invalid(format!("{known} is not UTF-8; encode it so.")))?;
+            if given.insert(known, value.into_owned()).is_some() {
                 return Err(invalid(format!("{known} is given more than once; give it once.")));
             }
         }
@@ -116,24 +104,20 @@ fn number(name: &str, text: &str) -> Result<String, Problem> {
 }
 
 fn source(name: &str) -> Result<String, Problem> {
-    let valid = route::is_source_name(name).then(|| name.to_owned());
+    let valid = shared::source::is_name(name).then(|| name.to_owned());
     valid.ok_or_else(|| invalid("source must be 1 to 64 lower-case letters, digits and hyphens."))
 }
 
 fn status(name: &str) -> Result<String, Problem> {
-    let valid = STATUSES.contains(&name).then(|| name.to_owned());
-    valid.ok_or_else(|| invalid(format!("status must be one of {}.", STATUSES.join(", "))))
+    let known = Status::ALL.map(Status::name).join(", ");
+    let status = Status::from_name(name).ok_or_else(|| invalid(format!("status must be one of {known}.")))?;
+    Ok(status.name().to_owned())
 }
 
 fn limit(text: &str) -> Result<usize, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = text.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
     limit.ok_or_else(|| invalid(format!("limit must be a whole number from 1 to {MAX_LIMIT}.")))
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
 }
 
 fn invalid(message: impl Into<String>) -> Problem {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use http::Method;
 use shared::lambda::Request;
 use shared::provider::Provider;
+use shared::source;
 
 /// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl<'a> CallName<'a> {
     /// `#` separates them in the table's keys: a source with one in it would be another call's name.
     pub(crate) fn parts(self) -> Option<(Provider, &'a str, &'a str)> {
         let provider = Provider::from_name(self.provider)?;
-        is_source_name(self.source).then_some((provider, self.source, self.call_id))
+        source::is_name(self.source).then_some((provider, self.source, self.call_id))
     }
 }
 
@@ -80,12 +81,6 @@ impl<'a> CallName<'a> {
 /// method does.
 fn is_retry(request: &Request) -> bool {
     request.route.ends_with("/retry") || (request.route.is_empty() && request.method == Method::POST)
-}
-
-/// Whether a source can have this name.
-pub(crate) fn is_source_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }
 
 #[cfg(test)]

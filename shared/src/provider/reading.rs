@@ -8,6 +8,7 @@ use crate::party::{self, Derivation};
 use crate::payload::{Leftovers, Payload};
 use crate::record::{Path, Record, Stamp, field};
 use crate::source::Source;
+use crate::status::{Spelling, Status};
 use crate::timestamp::{Timestamp, rfc3339};
 
 /// A record in the making.
@@ -58,11 +59,9 @@ impl Draft {
     /// A status in the provider's word; a word that nobody documented goes to `extensions`.
     pub(super) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
         let Some(raw) = raw else { return };
-        match status(&raw) {
-            Some(known) if known == raw.to_ascii_lowercase().replace('-', "_") => {
-                self.record.set(path, Value::from(known));
-            }
-            Some(known) => self.record.derive(path, Value::from(known)),
+        match Status::from_word(&raw) {
+            Some((status, Spelling::Ours)) => self.record.set(path, Value::from(status.name())),
+            Some((status, Spelling::Other)) => self.record.derive(path, Value::from(status.name())),
             None => self.undocumented(name, raw, "status"),
         }
     }
@@ -170,22 +169,6 @@ pub(super) fn dedupe_key(parts: &[&str]) -> String {
         }
     }
     key
-}
-
-/// A call's status in the record's words.
-fn status(raw: &str) -> Option<&'static str> {
-    Some(match raw.to_ascii_lowercase().replace('-', "_").as_str() {
-        "queued" | "initiated" => "queued",
-        "ringing" | "started" => "ringing",
-        "in_progress" | "answered" => "in_progress",
-        "completed" => "completed",
-        "busy" => "busy",
-        "no_answer" => "no_answer",
-        "canceled" | "cancelled" => "canceled",
-        "failed" => "failed",
-        "voicemail" => "voicemail",
-        _ => return None,
-    })
 }
 
 /// Renames the members of an object and brings times to the ledger's form; what has no new name

@@ -12,7 +12,7 @@ use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
 use crate::payload::Payload;
 use crate::record::Stamp;
-use crate::signature::HmacKey;
+use crate::signature::{HmacKey, fitting_key};
 use crate::source::{SautikitScheme, Source};
 
 const SIGNATURE_HEADER: &str = "x-sautikit-signature";
@@ -29,12 +29,8 @@ pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, R
         Signature::Plain { code } => (&[delivery.body], code),
         Signature::Timestamped { time, code, .. } => (&[delivery.body, b".", time.as_bytes()], code),
     };
-    // Every key is tried, so that how long it takes does not tell which one is in use.
-    let fitting = source.secrets.iter().enumerate().fold(None, |found, (place, key)| {
-        let fits = key.verify(parts, code);
-        found.or(fits.then_some(place))
-    });
-    let key = fitting.ok_or(Rejection::SignatureMismatch)?;
+    let key = fitting_key(&source.secrets, |key| key.verify(parts, code));
+    let key = key.ok_or(Rejection::SignatureMismatch)?;
     Ok(match signature {
         Signature::Plain { .. } => Proof { scheme: Scheme::HmacSha256, freshness: Freshness::Fresh, key },
         Signature::Timestamped { seconds, .. } => Proof {

@@ -16,7 +16,7 @@ use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
 use crate::payload::{Payload, shallow_json};
 use crate::record::{Stamp, field};
-use crate::signature::Ed25519Signer;
+use crate::signature::{Ed25519Signer, fitting_key};
 use crate::source::Source;
 use crate::timestamp::rfc3339;
 
@@ -33,7 +33,7 @@ pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, R
         .ok_or(malformed(SIGNATURE_HEADER, "is not the base64 of 64 bytes"))?;
     let seconds = unix_seconds(time).ok_or(malformed(TIMESTAMP_HEADER, "is not a number of seconds"))?;
     let message = [time.as_bytes(), b"|", delivery.body].concat();
-    let key = source.public_keys.iter().position(|key| key.verify(&message, &signature));
+    let key = fitting_key(&source.public_keys, |key| key.verify(&message, &signature));
     let key = key.ok_or(Rejection::SignatureMismatch)?;
     let freshness = Freshness::of(seconds, delivery.received_at, source.tolerance);
     Ok(Proof { scheme: Scheme::Ed25519, freshness, key })
