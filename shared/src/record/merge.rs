@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::registers::Register;
 use super::{Record, field};
+use crate::status::Status;
 
 /// Everything both records know about a call.
 ///
@@ -57,7 +58,7 @@ fn supersedes(one: &Register, other: &Register) -> Ordering {
 
 /// A call or a recording in such a status does not change any more.
 fn is_terminal(status: &str) -> bool {
-    matches!(status, "completed" | "busy" | "no_answer" | "canceled" | "failed" | "voicemail" | "absent")
+    status == "absent" || Status::from_name(status).is_some_and(Status::is_final)
 }
 
 /// Fields that are one value in several forms: the first is the provider's own, the others are made of
