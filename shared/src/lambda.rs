@@ -27,6 +27,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The route that was matched, such as `/calls/{provider}/{source}/{call_id}`; empty if unknown.
     pub route: String,
+    /// The path as API Gateway hands it over. It may have a token in it.
+    pub raw_path: String,
     /// The parts of the path that the route names, decoded.
     pub path: HashMap<String, String>,
     /// The query string, without `?`, as it was sent.
@@ -52,6 +54,7 @@ impl From<ApiGatewayV2httpRequest> for Request {
                 .route_key
                 .and_then(|key| Some(key.split_once(' ')?.1.to_owned()))
                 .unwrap_or_default(),
+            raw_path: event.raw_path.unwrap_or_default(),
             path: event.path_parameters,
             query: event.raw_query_string.unwrap_or_default(),
             body,
@@ -61,7 +64,7 @@ impl From<ApiGatewayV2httpRequest> for Request {
 }
 
 impl fmt::Debug for Request {
-    /// Neither the path's parts, of which one may be a token, nor headers, query or body.
+    /// Leaves out the path and its parts, of which one may be a token, headers, query and body.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, route, request_id, .. } = self;
         formatter

@@ -1,28 +1,32 @@
-//! Which question a request asks.
-//!
-//! API Gateway has matched the path already; the parts it names say which path it was.
+//! The routes of the read API, and the route of a request.
 
-use std::collections::HashMap;
-
-use http::Method;
 use shared::lambda::Request;
 use shared::provider::Provider;
 use shared::source;
 
+const CALLS: &str = "/calls";
+const CALL: &str = "/calls/{provider}/{source}/{call_id}";
+const RECORDING: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}";
+const RETRY: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry";
+
+/// Every route, as the template has them.
+const ALL: [&str; 4] = [CALLS, CALL, RECORDING, RETRY];
+
 /// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// `/calls`
+    /// The list of calls.
     Calls,
-    /// `/calls/{provider}/{source}/{call_id}`
+    /// One call.
     Call(CallName<'a>),
-    /// `/calls/{provider}/{source}/{call_id}/recordings/{recording_id}`
+    /// The copy of a recording.
     Recording(CallName<'a>, &'a str),
-    /// `/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry`
+    /// Another attempt to copy a recording.
     Retry(CallName<'a>, &'a str),
 }
 
-/// What names a call. The provider and the source may be no names at all: then there is no such call.
+/// The parts of a call's path. The provider and the source may be unknown or no names: then there is no
+/// such call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallName<'a> {
     provider: &'a str,
@@ -31,24 +35,26 @@ pub(crate) struct CallName<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// The route of a request, if there is one for the path parts it has.
+    /// Returns the route of a request; `None` for a route that this API does not have.
+    ///
+    /// API Gateway names the route that it matched. `cargo lambda watch` does not: there, the path is
+    /// matched with the same routes.
     pub(crate) fn of(request: &'a Request) -> Option<Self> {
-        let path: &HashMap<String, String> = &request.path;
-        let part = |name| path.get(name).map(String::as_str);
-        if path.is_empty() {
-            return Some(Self::Calls);
-        }
-        let call =
-            CallName { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? };
-        match (part("recording_id"), path.len()) {
-            (None, 3) => Some(Self::Call(call)),
-            (Some(recording_id), 4) if is_retry(request) => Some(Self::Retry(call, recording_id)),
-            (Some(recording_id), 4) => Some(Self::Recording(call, recording_id)),
+        let route = if request.route.is_empty() { matched(&request.raw_path)? } else { &request.route };
+        let part = |name: &str| request.path.get(name).map(String::as_str);
+        let call = || {
+            Some(CallName { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? })
+        };
+        match route {
+            CALLS => Some(Self::Calls),
+            CALL => Some(Self::Call(call()?)),
+            RECORDING => Some(Self::Recording(call()?, part("recording_id")?)),
+            RETRY => Some(Self::Retry(call()?, part("recording_id")?)),
             _ => None,
         }
     }
 
-    /// The methods that the path takes, as the `Allow` header lists them.
+    /// Returns the methods that the route takes, as the `Allow` header lists them.
     pub(crate) fn allowed(self) -> &'static str {
         match self {
             Self::Calls | Self::Call(_) | Self::Recording(..) => "GET",
@@ -56,61 +62,84 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The route's template, for the log: it names nobody.
+    /// Returns the route as the template has it, for the log: no call is named in it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Calls => "/calls",
-            Self::Call(_) => "/calls/{provider}/{source}/{call_id}",
-            Self::Recording(..) => "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}",
-            Self::Retry(..) => "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
+            Self::Calls => CALLS,
+            Self::Call(_) => CALL,
+            Self::Recording(..) => RECORDING,
+            Self::Retry(..) => RETRY,
         }
     }
 }
 
 impl<'a> CallName<'a> {
-    /// The provider, source and call id, if calls can have such names.
-    ///
-    /// `#` separates them in the table's keys: a source with one in it would be another call's name.
+    /// Returns the provider, source and call id, if calls can have such names.
     pub(crate) fn parts(self) -> Option<(Provider, &'a str, &'a str)> {
         let provider = Provider::from_name(self.provider)?;
         source::is_name(self.source).then_some((provider, self.source, self.call_id))
     }
 }
 
-/// Whether the path ends in `/retry`. `cargo lambda watch` does not say which route was matched; there, the
-/// method does.
-fn is_retry(request: &Request) -> bool {
-    request.route.ends_with("/retry") || (request.route.is_empty() && request.method == Method::POST)
+/// Returns the route that takes a path.
+fn matched(path: &str) -> Option<&'static str> {
+    let takes = |route: &str| {
+        let fits =
+            |(part, name): (&str, &str)| if name.starts_with('{') { !part.is_empty() } else { part == name };
+        path.split('/').count() == route.split('/').count() && path.split('/').zip(route.split('/')).all(fits)
+    };
+    ALL.into_iter().find(|route| takes(route))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn request(route: &str, raw_path: &str, names: &[&str]) -> Request {
+        let path = names.iter().map(|name| ((*name).to_owned(), format!("a-{name}"))).collect();
+        Request {
+            route: route.to_owned(),
+            raw_path: raw_path.to_owned(),
+            path,
+            method: http::Method::GET,
+            headers: http::HeaderMap::new(),
+            query: String::new(),
+            body: None,
+            request_id: String::new(),
+        }
+    }
+
+    const NAMES: [&str; 4] = ["provider", "source", "call_id", "recording_id"];
+
     #[test]
-    fn a_retry_is_known_by_its_route_or_without_one_by_its_method() {
-        let name = CallName { provider: "agni", source: "default", call_id: "c" };
-        let (recording, retry) = (Route::Recording(name, "r"), Route::Retry(name, "r"));
-        for (route, method, expected) in [
-            (recording.name(), Method::GET, recording),
-            (recording.name(), Method::POST, recording),
-            (retry.name(), Method::POST, retry),
-            (retry.name(), Method::GET, retry),
-            ("", Method::GET, recording),
-            ("", Method::POST, retry),
+    fn a_request_has_the_route_that_api_gateway_matched() {
+        for (route, names) in [(CALLS, 0), (CALL, 3), (RECORDING, 4), (RETRY, 4)] {
+            let request = request(route, "/elsewhere", &NAMES[..names]);
+            assert_eq!(Route::of(&request).map(Route::name), Some(route));
+        }
+        let unknown = request("/calls/{provider}", CALLS, &NAMES[..1]);
+        assert_eq!(Route::of(&unknown), None);
+        assert_eq!(Route::of(&request("$default", CALLS, &[])), None);
+        assert_eq!(Route::of(&request(CALL, "", &NAMES[..2])), None);
+    }
+
+    #[test]
+    fn without_a_route_the_path_says_which_it_is() {
+        for (path, names, route) in [
+            ("/calls", 0, Some(CALLS)),
+            ("/calls/agni/default/c", 3, Some(CALL)),
+            ("/calls/agni/default/c%2Fd", 3, Some(CALL)),
+            ("/calls/agni/default/c/recordings/r", 4, Some(RECORDING)),
+            ("/calls/agni/default/c/recordings/retry", 4, Some(RECORDING)),
+            ("/calls/agni/default/c/recordings/r/retry", 4, Some(RETRY)),
+            ("/calls/agni/default/c/recordings/r/again", 4, None),
+            ("/calls/agni/default", 2, None),
+            ("/calls/agni/default/", 3, None),
+            ("/other", 0, None),
+            ("", 0, None),
         ] {
-            let parts =
-                [("provider", "agni"), ("source", "default"), ("call_id", "c"), ("recording_id", "r")];
-            let request = Request {
-                route: route.to_owned(),
-                path: parts.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-                method: method.clone(),
-                headers: http::HeaderMap::new(),
-                query: String::new(),
-                body: None,
-                request_id: String::new(),
-            };
-            assert_eq!(Route::of(&request), Some(expected), "{method} {route}");
+            let request = request("", path, &NAMES[..names]);
+            assert_eq!(Route::of(&request).map(Route::name), route, "{path}");
         }
     }
 }

@@ -212,14 +212,25 @@ fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
+/// A request as API Gateway hands it over: with the route that has these parts in its path.
 fn request(method: Method, path: &[(&str, &str)], query: &str) -> Request {
+    let names: Vec<_> = path.iter().map(|(name, _)| *name).collect();
+    let route = match names.as_slice() {
+        [] => "/calls",
+        ["provider", "source", "call_id"] => "/calls/{provider}/{source}/{call_id}",
+        ["provider", "source", "call_id", "recording_id"] => {
+            "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}"
+        }
+        _ => "/other",
+    };
     let path: HashMap<_, _> =
         path.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let (query, body) = (query.to_owned(), Some(Bytes::new()));
     Request {
         method,
         headers: HeaderMap::new(),
-        route: String::new(),
+        route: route.to_owned(),
+        raw_path: String::new(),
         path,
         query,
         body,
