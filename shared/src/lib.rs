@@ -11,6 +11,7 @@
 //! - No I/O, no clock and no environment in [`provider`], [`record`] and [`signature`].
 //! - Nothing personal and no secret is logged; types that hold either redact themselves in `Debug`.
 
+pub mod access;
 pub mod aws;
 pub mod env;
 pub mod form;

@@ -126,6 +126,18 @@ pub enum Rejection {
     TokenMismatch,
 }
 
+impl Rejection {
+    /// The stable code of the reason.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::SignatureMissing { .. } => "signature_missing",
+            Self::SignatureMalformed { .. } => "signature_malformed",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::TokenMismatch => "token_mismatch",
+        }
+    }
+}
+
 /// What a verified body says.
 #[derive(Clone, Debug)]
 pub enum Normalized {

@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::Instant;
@@ -14,11 +13,15 @@ use crate::env;
 use crate::lambda::{self, Request};
 use crate::ledger::{Entry, Ledger, Outcome};
 use crate::metrics::Metrics;
-use crate::provider::{Delivery, Normalized, Provider, Rejection, Unusable, Verified};
-use crate::reply::{Problem, Reply};
+use crate::provider::{Delivery, Normalized, Provider, Unusable, Verified};
+use crate::reply::Reply;
 use crate::source::{LiveSources, Source, Sources};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
+
+mod refusal;
+
+use refusal::Refusal;
 
 /// The largest body that is taken. Lambda's limit for an event is 6 MB with base64, which leaves a
 /// little more than this.
@@ -81,10 +84,10 @@ impl Webhook {
         // A panic is our bug and this one request's loss; it is counted like every answer.
         let result =
             AssertUnwindSafe(self.receive(&request, received_at, started + DEADLINE)).catch_unwind().await;
-        let result = result.unwrap_or_else(|_| Err(Problem::internal()));
+        let result = result.unwrap_or(Err(Refusal::Internal));
         let duration_ms = started.elapsed().as_millis();
         let (provider, request_id) = (self.provider.name(), request.request_id.as_str());
-        let outcome = result.as_ref().map_or_else(|problem| problem.code, |received| received.status);
+        let outcome = result.as_ref().map_or_else(Refusal::code, |received| received.status);
         self.metrics.delivery(received_at, provider, outcome);
         match result {
             Ok(received) => {
@@ -102,13 +105,9 @@ impl Webhook {
                 );
                 Reply::json(StatusCode::OK, &json!({ "status": status, "call_id": call_id }))
             }
-            Err(problem) => {
-                tracing::warn!(request_id, provider, error = problem.code, duration_ms, "refused");
-                let reply = problem.reply(request_id);
-                if problem.status == StatusCode::METHOD_NOT_ALLOWED {
-                    return reply.with_header(ALLOW, HeaderValue::from_static("POST"));
-                }
-                reply
+            Err(refusal) => {
+                tracing::warn!(request_id, provider, error = refusal.code(), duration_ms, "refused");
+                refusal.reply(request_id)
             }
         }
     }
@@ -119,21 +118,16 @@ impl Webhook {
         sources: &'a Sources,
         request: &Request,
         received_at: Timestamp,
-    ) -> Result<(&'a Source, Verified), Problem> {
+    ) -> Result<(&'a Source, Verified), Refusal> {
         let source = request.path.get("source").and_then(|name| sources.get(self.provider, name));
-        let source = source.ok_or_else(|| {
-            Problem::new(StatusCode::NOT_FOUND, "source_unknown", "No source of this name is configured.")
-        })?;
-        let body =
-            request.body.as_ref().ok_or_else(|| unreadable("The body is said to be base64 and is not."))?;
+        let source = source.ok_or(Refusal::SourceUnknown)?;
+        let body = request.body.as_ref().ok_or(Refusal::BodyNotBase64)?;
         if body.len() > MAX_BODY_BYTES {
-            let message = format!("A body has at most {MAX_BODY_BYTES} bytes; this one has {}.", body.len());
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message));
+            return Err(Refusal::BodyTooLarge { bytes: body.len() });
         }
         let token = request.path.get("token").map(String::as_str);
         let delivery = Delivery { headers: &request.headers, body, token, received_at };
-        let verified = self.provider.verify(source, delivery);
-        Ok((source, verified.map_err(|rejection| unauthorized(&rejection))?))
+        Ok((source, self.provider.verify(source, delivery)?))
     }
 
     async fn receive(
@@ -141,15 +135,14 @@ impl Webhook {
         request: &Request,
         received_at: Timestamp,
         deadline: Instant,
-    ) -> Result<Received, Problem> {
+    ) -> Result<Received, Refusal> {
         if request.method != Method::POST {
-            let message = format!("{} is not a way to deliver a webhook; use POST.", request.method);
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
+            return Err(Refusal::MethodNotAllowed(request.method.clone()));
         }
         let mut sources = self.sources.current();
         let mut verified = self.verify(&sources, request, received_at);
         // The keys may have been rotated since they were read.
-        if matches!(&verified, Err(problem) if is_miss(problem)) && self.sources.refresh_after_miss().await {
+        if matches!(&verified, Err(refusal) if refusal.is_miss()) && self.sources.refresh_after_miss().await {
             sources = self.sources.current();
             verified = self.verify(&sources, request, received_at);
         }
@@ -157,12 +150,9 @@ impl Webhook {
 
         let normalized = self.provider.normalize(source, &verified);
         match &normalized {
-            Normalized::Unusable(Unusable::AccountMismatch) => {
-                let message = "The account in the body is not the one this source is pinned to.";
-                return Err(Problem::new(StatusCode::FORBIDDEN, "account_mismatch", message));
-            }
+            Normalized::Unusable(Unusable::AccountMismatch) => return Err(Refusal::AccountMismatch),
             Normalized::Unusable(Unusable::Unreadable) if !self.provider.signs() => {
-                return Err(unreadable("The body is not the documented JSON."));
+                return Err(Refusal::BodyNotDocumented);
             }
             _ => {}
         }
@@ -170,7 +160,7 @@ impl Webhook {
             Entry::new(self.provider, &source.name, received_at, &request.headers, &verified, normalized);
         let outcome = self.ledger.apply(&entry, deadline).await.map_err(|error| {
             tracing::error!(request_id = request.request_id, %error, "a delivery could not be stored");
-            Problem::unavailable()
+            Refusal::Unavailable
         })?;
         Ok(Received {
             status: status(outcome),
@@ -209,23 +199,4 @@ fn status(outcome: Outcome) -> &'static str {
         Outcome::Quarantined => "quarantined",
         Outcome::Ignored => "ignored",
     }
-}
-
-fn unreadable(message: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", message)
-}
-
-/// Whether other keys than those we have could have made a difference.
-fn is_miss(problem: &Problem) -> bool {
-    matches!(problem.code, "source_unknown" | "signature_mismatch" | "token_mismatch")
-}
-
-fn unauthorized(rejection: &Rejection) -> Problem {
-    let code = match rejection {
-        Rejection::SignatureMissing { .. } => "signature_missing",
-        Rejection::SignatureMalformed { .. } => "signature_malformed",
-        Rejection::SignatureMismatch => "signature_mismatch",
-        Rejection::TokenMismatch => "token_mismatch",
-    };
-    Problem::new(StatusCode::UNAUTHORIZED, code, format!("Not accepted: {rejection}."))
 }

@@ -5,15 +5,15 @@
 
 use std::fmt;
 
-use http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
+use shared::access;
 use shared::aws::Aws;
 use shared::env;
 use shared::lambda::{self, Request};
 use shared::ledger::{Ledger, Unavailable};
 use shared::provider::Provider;
 use shared::reply::{Problem, Reply};
-use shared::signature::Token;
 use shared::source::{self, LiveSources};
 use shared::telemetry;
 use shared::timestamp::Timestamp;
@@ -29,9 +29,6 @@ mod recording;
 mod route;
 
 use route::Route;
-
-/// The token is nobody's.
-const TOKEN_MISMATCH: &str = "token_mismatch";
 
 /// Answers questions about calls.
 pub struct Query {
@@ -92,17 +89,10 @@ impl Query {
         let request_id = request.request_id.as_str();
         let route = Route::of(&request);
         self.sources.keep_fresh().await;
-        let mut authentic = self.authenticate(&request.headers);
-        // The tokens may have been rotated since they were read.
-        if matches!(&authentic, Err(problem) if problem.code == TOKEN_MISMATCH)
-            && self.sources.refresh_after_miss().await
-        {
-            authentic = self.authenticate(&request.headers);
-        }
-        let result = match authentic {
+        let result = match access::check(&self.sources, &request.headers).await {
             // Boxed, since the compiler lays futures inside futures out only so deep.
             Ok(()) => Box::pin(self.answer(route, &request, received_at)).await,
-            Err(problem) => Err(problem),
+            Err(error) => Err(Problem::from(error)),
         };
         let error = result.as_ref().err().map(|problem| problem.code);
         let mut reply = result.unwrap_or_else(|problem| problem.reply(request_id));
@@ -148,23 +138,6 @@ impl Query {
                 let message = format!("{method} is not for this path; use {}.", route.allowed());
                 Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
             }
-        }
-    }
-
-    /// Checks `Authorization: Bearer <token>` (RFC 6750).
-    fn authenticate(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let unauthorized = |code, message| Problem::new(StatusCode::UNAUTHORIZED, code, message);
-        let presented = headers.get(AUTHORIZATION).and_then(|value| {
-            let (scheme, token) = std::str::from_utf8(value.as_bytes()).ok()?.trim().split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start())
-        });
-        match presented {
-            None => Err(unauthorized(
-                "token_missing",
-                "Send a token of the query source: Authorization: Bearer <token>.",
-            )),
-            Some(token) if Token::position(&self.sources.current().query_tokens(), token).is_some() => Ok(()),
-            Some(_) => Err(unauthorized(TOKEN_MISMATCH, "The token is not one of the query source's.")),
         }
     }
 }
