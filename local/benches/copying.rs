@@ -28,7 +28,7 @@ use local::{job, origin};
 use recordings::{Policy, Recordings};
 use serde_json::json;
 use shared::ledger::Ledger;
-use shared::source::Sources;
+use shared::sources::Sources;
 
 /// The recordings of the throughput measurement: two and a half minutes of telephone audio each.
 const RECORDINGS: usize = 1_000;

@@ -1,6 +1,6 @@
 //! The fixed keys of local runs. They are published here and guard nothing.
 
-use shared::signature::{Ed25519Signer, HmacKey};
+use shared::proof::{Ed25519Signer, HmacKey};
 
 /// Sautikit's secret.
 pub const SAUTIKIT_SECRET: &str = "whsec_local_sautikit";

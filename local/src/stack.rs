@@ -14,7 +14,7 @@ use recordings::guard::Policy;
 use shared::aws::Aws;
 use shared::ledger::Ledger;
 use shared::provider::Provider;
-use shared::source::Sources;
+use shared::sources::Sources;
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

@@ -16,11 +16,14 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use shared::event::Normalized;
 use shared::ledger::{Entry, Plan, Seen, encode, plan};
-use shared::provider::{Delivery, Normalized, Provider, sign_sautikit, sign_telnyx};
+use shared::proof::Delivery;
+use shared::proof::{Ed25519Signer, HmacKey};
+use shared::provider::{Provider, sign_sautikit, sign_telnyx};
 use shared::record::merge;
-use shared::signature::{Ed25519Signer, HmacKey};
-use shared::source::{Source, Sources};
+use shared::source::Source;
+use shared::sources::Sources;
 use shared::timestamp::Timestamp;
 
 const SECRET: &str = "whsec_of_the_benchmark";

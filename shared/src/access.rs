@@ -3,9 +3,9 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
+use crate::proof::Token;
 use crate::reply::Problem;
-use crate::signature::Token;
-use crate::source::LiveSources;
+use crate::sources::LiveSources;
 
 /// Why a request may not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

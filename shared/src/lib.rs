@@ -8,25 +8,28 @@
 //! - Nothing parses an unverified body: [`provider::Verified`] comes from [`provider::Provider::verify`] alone.
 //! - A 200 means that the evidence, the record and the recording's job are durable, in one commit.
 //! - Deliveries in any order, any number of times, concurrently, give the same record.
-//! - No I/O, no clock and no environment in [`provider`], [`record`] and [`signature`].
+//! - No I/O, no clock and no environment in [`provider`], [`proof`] and [`record`].
 //! - Nothing personal and no secret is logged; types that hold either redact themselves in `Debug`.
 
-pub mod access;
-pub mod aws;
-pub mod env;
-pub mod form;
-pub mod hangup;
-pub mod lambda;
-pub mod ledger;
-pub mod metrics;
-pub mod party;
-mod payload;
 pub mod provider;
-pub mod record;
-pub mod reply;
-pub mod signature;
-pub mod source;
-pub mod status;
-pub mod telemetry;
+pub mod proof;
+pub mod event;
+mod payload;
+mod draft;
+pub mod form;
 pub mod timestamp;
+pub mod party;
+pub mod status;
+pub mod hangup;
+pub mod source;
+pub mod sources;
+pub mod record;
+pub mod ledger;
+pub mod access;
 pub mod webhook;
+pub mod lambda;
+pub mod reply;
+pub mod env;
+pub mod aws;
+pub mod metrics;
+pub mod telemetry;

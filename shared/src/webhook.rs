@@ -10,12 +10,15 @@ use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::env;
+use crate::event::{Normalized, Unusable};
 use crate::lambda::{self, Request};
 use crate::ledger::{Entry, Ledger, Outcome};
 use crate::metrics::Metrics;
-use crate::provider::{Delivery, Normalized, Provider, Unusable, Verified};
+use crate::proof::Delivery;
+use crate::provider::{Provider, Verified};
 use crate::reply::Reply;
-use crate::source::{LiveSources, Source, Sources};
+use crate::source::Source;
+use crate::sources::{LiveSources, Sources};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 

@@ -14,7 +14,7 @@ use shared::lambda::{self, Request};
 use shared::ledger::{Ledger, Unavailable};
 use shared::provider::Provider;
 use shared::reply::{Problem, Reply};
-use shared::source::{self, LiveSources};
+use shared::sources::{self, LiveSources};
 use shared::telemetry;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
@@ -74,7 +74,7 @@ impl Query {
         let bucket = reader.required(env::BUCKET_NAME);
         let aws = Aws::from_env(&mut reader);
         let ledger = Ledger::new(&aws, &table, &bucket, WRITES_NO_DELIVERIES);
-        let readers = [source::QUERY];
+        let readers = [sources::QUERY];
         let (sources, ()) =
             tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), warm_up(&ledger));
         if reader.is_right() && sources.current().query_tokens().is_empty() {

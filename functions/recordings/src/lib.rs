@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use shared::ledger::{Ledger, Unavailable};
 use shared::metrics::Metrics;
-use shared::source::LiveSources;
+use shared::sources::LiveSources;
 use tokio::time::Instant;
 
 mod attempt;

@@ -10,7 +10,7 @@ use shared::env;
 use shared::ledger::Ledger;
 use shared::metrics::Metrics;
 use shared::provider::Provider;
-use shared::source::LiveSources;
+use shared::sources::LiveSources;
 use tokio::time::Instant;
 
 /// What is left unused at the end of an invocation, so that Lambda never has to end it.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::ledger::Ledger;
 use shared::ledger::key::Key;
-use shared::source::Sources;
+use shared::sources::Sources;
 use tokio::time::Instant;
 
 use crate::proxy::{self, Call, Decision};

@@ -11,7 +11,7 @@ use query::Query;
 use serde_json::Value;
 use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::provider::Provider;
-use shared::source::Sources;
+use shared::sources::Sources;
 use shared::webhook::Webhook;
 use tokio::time::Instant;
 

@@ -16,7 +16,7 @@ use shared::ledger::Ledger;
 use shared::ledger::jobs::Leased;
 use shared::ledger::key::{self, Key};
 use shared::provider::Provider;
-use shared::source::Sources;
+use shared::sources::Sources;
 use shared::webhook::Webhook;
 
 use crate::bed::{Bed, text, what_is_said};

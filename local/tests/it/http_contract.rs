@@ -279,7 +279,7 @@ async fn one_source_never_touches_another_s_calls() -> anyhow::Result<()> {
     let answer = bed.client.send(post(kenya, &[(name, &of_default)], sample.body.clone())).await?;
     assert_eq!(code(&answer), (401, "signature_mismatch"));
     let (name, own) =
-        provider::sign_sautikit(&shared::signature::HmacKey::new("whsec_of_kenya"), sample.body.as_bytes());
+        provider::sign_sautikit(&shared::proof::HmacKey::new("whsec_of_kenya"), sample.body.as_bytes());
     for _ in 0..2 {
         bed.client.send(post(kenya, &[(name, &own)], sample.body.clone())).await?;
     }
@@ -356,7 +356,7 @@ async fn a_store_that_is_down_is_our_outage() -> anyhow::Result<()> {
     let nowhere = "127.0.0.1:1".parse()?;
     let aws = local::stack::aws(nowhere, nowhere);
     let ledger = shared::ledger::Ledger::new(&aws, "none", "none", 1);
-    let sources = shared::source::Sources::from_json(&Options::in_memory()?.sources)?;
+    let sources = shared::sources::Sources::from_json(&Options::in_memory()?.sources)?;
     let webhook = shared::webhook::Webhook::new(Provider::Sautikit, sources, ledger);
     let sample = Sample::load("sautikit-call-completed")?;
     let request = sample.request("default", Timestamp::now());
@@ -381,7 +381,7 @@ async fn a_store_that_is_down_is_our_outage() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_body_that_is_not_the_base64_it_is_said_to_be_is_a_bad_request() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
-    let sources = shared::source::Sources::from_json(&Options::in_memory()?.sources)?;
+    let sources = shared::sources::Sources::from_json(&Options::in_memory()?.sources)?;
     let webhook = shared::webhook::Webhook::new(Provider::Telnyx, sources, bed.stack.ledger.clone());
     for body in ["%%%", "QUJ", "QUJD=", "QUJDRA", "é"] {
         let mut event = Sample::load("telnyx-call-completed")?.event("default", Timestamp::now())?;

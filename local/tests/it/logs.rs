@@ -21,7 +21,7 @@ use shared::lambda;
 use shared::ledger::Ledger;
 use shared::provider::Provider;
 use shared::reply::Reply;
-use shared::source::Sources;
+use shared::sources::Sources;
 use shared::telemetry;
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
@@ -213,13 +213,13 @@ fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()>
     event["rawQueryString"] = json!("token=canary");
     let request = lambda::Request::from(serde_json::from_value::<lambda::ApiGatewayV2httpRequest>(event)?);
     let source = sources.get(Provider::Sautikit, "default").context("no source")?;
-    let hmac = shared::signature::HmacKey::new(canary);
+    let hmac = shared::proof::HmacKey::new(canary);
     let mut headers = http::HeaderMap::new();
     let (name, value) = shared::provider::sign_sautikit(&hmac, body.to_string().as_bytes());
     headers.insert(name, value.parse()?);
     let (bytes, received_at) = (bytes::Bytes::from(body.to_string()), Timestamp::now());
     let delivery =
-        shared::provider::Delivery { headers: &headers, body: &bytes, token: Some(canary), received_at };
+        shared::proof::Delivery { headers: &headers, body: &bytes, token: Some(canary), received_at };
     let verified = Provider::Sautikit.verify(source, delivery)?;
     let normalized = Provider::Sautikit.normalize(source, &verified);
     let entry = shared::ledger::Entry::new(

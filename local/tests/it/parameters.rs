@@ -18,7 +18,7 @@ use query::Query;
 use serde_json::{Value, json};
 use shared::lambda;
 use shared::provider::Provider;
-use shared::source::{LiveSources, Pace, Unread};
+use shared::sources::{LiveSources, Pace, Unread};
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 

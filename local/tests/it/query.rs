@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::lambda::Request;
 use shared::ledger::{Ledger, key};
+use shared::proof::{Ed25519Signer, HmacKey};
 use shared::provider::{Provider, sign_sautikit, sign_sautikit_timestamped, sign_telnyx};
 use shared::reply::Reply;
-use shared::signature::{Ed25519Signer, HmacKey};
-use shared::source::Sources;
+use shared::sources::Sources;
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 

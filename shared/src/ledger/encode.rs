@@ -7,7 +7,7 @@ use super::entry::{Entry, KeptBody};
 use super::item::{self, Item, get_number, get_text, number, text};
 use super::key::{self, Key};
 use super::plan::{Place, Seen, SeenCall, SeenRecording, State, Write};
-use crate::provider::RecordingLink;
+use crate::event::RecordingLink;
 use crate::record::Record;
 use crate::timestamp::{self, Timestamp, rfc3339};
 

@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::claim::{self, MAX_INLINE_BYTES};
-use crate::provider::{CallEvent, Freshness, Normalized, Proof, Provider, Unusable, Verified};
+use crate::event::{CallEvent, Normalized, Unusable};
+use crate::proof::{Freshness, Proof};
+use crate::provider::{Provider, Verified};
 use crate::timestamp::Timestamp;
 
 /// Bodies below this are kept as they are: compressing them takes longer than all else that is done

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::entry::{Content, Entry};
 use super::item::Item;
-use crate::provider::{CallEvent, RecordingLink};
+use crate::event::{CallEvent, RecordingLink};
 use crate::record::{Record, merge};
 use crate::timestamp::rfc3339;
 

@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
-use super::{Normalized, Unusable};
+use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
+use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
 use crate::record::Stamp;
 use crate::source::Source;

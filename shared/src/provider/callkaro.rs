@@ -7,8 +7,8 @@
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, renamed};
-use super::{Normalized, Unusable};
+use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed};
+use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
 use crate::record::{Stamp, field};
 use crate::source::Source;

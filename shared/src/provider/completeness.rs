@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Provider;
 use super::fixture::{normalize, sample, source};
-use super::{Normalized, Provider};
+use crate::event::Normalized;
 
 /// All that a body means, as text.
 fn meaning(provider: Provider, body: &Value) -> String {

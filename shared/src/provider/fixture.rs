@@ -4,8 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
-use super::{CallEvent, Delivery, Normalized, Provider, Rejection, Unusable, Verified};
-use crate::source::{Source, Sources};
+use super::{Provider, Verified};
+use crate::event::{CallEvent, Normalized, Unusable};
+use crate::proof::{Delivery, Rejection};
+use crate::source::Source;
+use crate::sources::Sources;
 use crate::timestamp::Timestamp;
 
 /// The time at which the tests' deliveries arrive.

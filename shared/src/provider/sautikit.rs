@@ -7,12 +7,13 @@
 
 use serde_json::Value;
 
-use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
-use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
+use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
+use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
+use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme};
+use crate::proof::{HmacKey, fitting_key};
+use crate::proof::{exactly_one, unix_seconds};
 use crate::record::Stamp;
-use crate::signature::{HmacKey, fitting_key};
 use crate::source::{SautikitScheme, Source};
 
 const SIGNATURE_HEADER: &str = "x-sautikit-signature";

@@ -11,12 +11,13 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
-use super::header::{exactly_one, unix_seconds};
-use super::reading::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
-use super::{Delivery, Freshness, Normalized, Proof, Rejection, Scheme, Unusable};
+use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
+use crate::event::{Normalized, Unusable};
 use crate::payload::{Payload, shallow_json};
+use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme};
+use crate::proof::{Ed25519Signer, fitting_key};
+use crate::proof::{exactly_one, unix_seconds};
 use crate::record::{Stamp, field};
-use crate::signature::{Ed25519Signer, fitting_key};
 use crate::source::Source;
 use crate::timestamp::rfc3339;
 

@@ -4,7 +4,7 @@ use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::MAX_BODY_BYTES;
-use crate::provider::Rejection;
+use crate::proof::Rejection;
 use crate::reply::{Problem, Reply};
 
 /// Why a request is refused. Nothing of it is stored.

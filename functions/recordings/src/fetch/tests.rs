@@ -2,7 +2,7 @@
 
 use shared::ledger::jobs::Link;
 use shared::provider::Provider;
-use shared::source::Sources;
+use shared::sources::Sources;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;

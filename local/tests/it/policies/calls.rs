@@ -63,7 +63,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
 ];
 
 /// What is called like an operation and is none: the file, and the expression.
-pub(super) const NO_CALLS: &[(&str, &str)] = &[("shared/src/provider/recording.rs", "url.query()")];
+pub(super) const NO_CALLS: &[(&str, &str)] = &[("shared/src/draft/recording.rs", "url.query()")];
 
 const TABLE: &str = "${CallsTable.Arn}";
 const VALUES: &str = "${RecordingsBucket.Arn}/values/*";

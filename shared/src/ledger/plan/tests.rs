@@ -12,10 +12,12 @@ use serde_json::{Value, json};
 use super::{Entry, Outcome, Plan, Seen, plan};
 use crate::ledger::encode::{Encoded, encode};
 use crate::ledger::item::{Item, get_number, get_text};
-use crate::provider::{Delivery, Provider};
+use crate::proof::Delivery;
+use crate::proof::{Ed25519Signer, HmacKey};
+use crate::provider::Provider;
 use crate::record::Record;
-use crate::signature::{Ed25519Signer, HmacKey};
-use crate::source::{Source, Sources};
+use crate::source::Source;
+use crate::sources::Sources;
 use crate::timestamp::Timestamp;
 
 mod order;

@@ -1,7 +1,8 @@
 use serde_json::json;
 
+use super::super::Provider::Agni;
 use super::super::fixture::{event, normalize, said, sample, source, unusable};
-use super::super::{Normalized, Provider::Agni, Unusable};
+use crate::event::{Normalized, Unusable};
 use crate::source::Source;
 
 const ORG: &str = "1268c1f0-19f3-47db-aefb-c16a7c3ace6e";

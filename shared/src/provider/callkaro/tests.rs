@@ -1,7 +1,8 @@
 use serde_json::json;
 
+use super::super::Provider::Callkaro;
 use super::super::fixture::{event, normalize, said, sample, source, unusable};
-use super::super::{Normalized, Provider::Callkaro, Unusable};
+use crate::event::{Normalized, Unusable};
 use crate::source::Source;
 
 fn configured() -> Source {

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::super::Provider::Telnyx;
 use super::super::fixture::{event, normalize, said, sample, source, unusable};
-use super::super::{Normalized, Provider::Telnyx, Unusable};
-use crate::signature::Ed25519Signer;
+use crate::event::{Normalized, Unusable};
+use crate::proof::Ed25519Signer;
 use crate::source::Source;
 
 mod verify;

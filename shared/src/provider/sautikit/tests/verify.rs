@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use serde_json::json;
 
+use super::super::super::Provider::Sautikit;
 use super::super::super::fixture::{now, sample, source, verify};
-use super::super::super::{Freshness, Proof, Provider::Sautikit, Rejection, Scheme};
 use super::super::{SIGNATURE_HEADER, sign, sign_timestamped};
 use super::{SECRET, configured};
-use crate::signature::HmacKey;
+use crate::proof::HmacKey;
+use crate::proof::{Freshness, Proof, Rejection, Scheme};
 
 fn plain(body: &[u8]) -> String {
     sign(&HmacKey::new(SECRET), body).1

@@ -5,11 +5,12 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::super::super::Provider::Telnyx;
 use super::super::super::fixture::{now, sample, source, verify};
-use super::super::super::{Freshness, Proof, Provider::Telnyx, Rejection, Scheme};
 use super::super::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use super::{configured, signer};
-use crate::signature::Ed25519Signer;
+use crate::proof::Ed25519Signer;
+use crate::proof::{Freshness, Proof, Rejection, Scheme};
 
 fn proof(signer: &Ed25519Signer, body: &Bytes, seconds_from_now: i64) -> Result<Proof, Rejection> {
     let headers = sign(signer, body, now().as_second() + seconds_from_now);

@@ -15,10 +15,11 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use super::parameters::ParameterStore;
-use super::{BadSources, Source, Sources, place};
+use super::{BadSources, Sources, place};
 use crate::aws::Aws;
 use crate::env;
 use crate::metrics::Metrics;
+use crate::source::Source;
 use crate::timestamp::Timestamp;
 
 /// How long a request waits for parameters to be read again.

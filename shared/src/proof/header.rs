@@ -5,7 +5,7 @@ use http::HeaderMap;
 use super::Rejection;
 
 /// The one value of a header, without the white space around it.
-pub(super) fn exactly_one<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&'a str, Rejection> {
+pub(crate) fn exactly_one<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&'a str, Rejection> {
     let malformed = |problem| Rejection::SignatureMalformed { header, problem };
     let mut values = headers.get_all(header).iter();
     let value = values.next().ok_or(Rejection::SignatureMissing { header })?;
@@ -17,7 +17,7 @@ pub(super) fn exactly_one<'a>(headers: &'a HeaderMap, header: &'static str) -> R
 }
 
 /// Unix seconds: digits only, no sign, no larger than 64 bits.
-pub(super) fn unix_seconds(text: &str) -> Option<u64> {
+pub(crate) fn unix_seconds(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
 }

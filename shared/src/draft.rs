@@ -1,8 +1,8 @@
-//! What the providers' payloads have in common, read the same way for all of them.
+//! A record in the making: what the providers' payloads have in common, entered in one way for all.
 
 use serde_json::{Map, Value, json};
 
-use super::{CallEvent, MAX_ID_BYTES, Normalized, RecordingLink, Unusable};
+use crate::event::{CallEvent, MAX_ID_BYTES, Normalized, RecordingLink, Unusable};
 use crate::hangup;
 use crate::party::{self, Derivation};
 use crate::payload::{Leftovers, Payload};
@@ -11,26 +11,28 @@ use crate::source::Source;
 use crate::status::{Spelling, Status};
 use crate::timestamp::{Timestamp, rfc3339};
 
+mod recording;
+
 /// A record in the making.
 #[derive(Debug, Default)]
-pub struct Draft {
-    pub(super) record: Record,
-    pub(super) link: Option<RecordingLink>,
+pub(crate) struct Draft {
+    pub(crate) record: Record,
+    link: Option<RecordingLink>,
 }
 
 /// The paths of one side of a call.
-pub(super) struct Side {
+pub(crate) struct Side {
     raw: &'static str,
     e164: &'static str,
     sip_uri: &'static str,
 }
 
-pub(super) const FROM: Side = Side { raw: "from.raw", e164: "from.e164", sip_uri: "from.sip_uri" };
-pub(super) const TO: Side = Side { raw: "to.raw", e164: "to.e164", sip_uri: "to.sip_uri" };
+pub(crate) const FROM: Side = Side { raw: "from.raw", e164: "from.e164", sip_uri: "from.sip_uri" };
+pub(crate) const TO: Side = Side { raw: "to.raw", e164: "to.e164", sip_uri: "to.sip_uri" };
 
 impl Draft {
     /// Completes the event: it needs a call, and of the pinned account.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         mut self,
         kind: String,
         call_id: String,
@@ -43,7 +45,7 @@ impl Draft {
     }
 
     /// The number or address of one side.
-    pub(super) fn party(&mut self, side: &Side, raw: Option<String>) {
+    pub(crate) fn party(&mut self, side: &Side, raw: Option<String>) {
         let Some(raw) = raw else { return };
         if party::is_sip(&raw) {
             self.record.set(side.sip_uri, Value::from(raw.as_str()));
@@ -57,7 +59,7 @@ impl Draft {
     }
 
     /// A status in the provider's word; a word that nobody documented goes to `extensions`.
-    pub(super) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
+    pub(crate) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
         let Some(raw) = raw else { return };
         match Status::from_word(&raw) {
             Some((status, Spelling::Ours)) => self.record.set(path, Value::from(status.name())),
@@ -67,7 +69,7 @@ impl Draft {
     }
 
     /// Why the call ended, in the provider's word.
-    pub(super) fn hangup(&mut self, raw: Option<String>) {
+    pub(crate) fn hangup(&mut self, raw: Option<String>) {
         let Some(raw) = raw else { return };
         match hangup::cause(&raw) {
             Some(cause) => {
@@ -84,7 +86,7 @@ impl Draft {
     }
 
     /// Returns the id of something else than the call. An id that is too long goes to `extensions`.
-    pub(super) fn short_id(&mut self, name: &'static str, id: Option<String>) -> Option<String> {
+    pub(crate) fn short_id(&mut self, name: &'static str, id: Option<String>) -> Option<String> {
         let id = id?;
         if id.len() <= MAX_ID_BYTES {
             return Some(id);
@@ -95,7 +97,7 @@ impl Draft {
     }
 
     /// Adds what reading a payload left.
-    pub(super) fn leftovers(&mut self, payload: Payload<'_>) {
+    pub(crate) fn leftovers(&mut self, payload: Payload<'_>) {
         let Leftovers { extensions, warnings } = payload.into_leftovers();
         for (path, value) in extensions {
             self.record.set(path, value);
@@ -106,21 +108,21 @@ impl Draft {
     }
 
     /// A value outside the documented ones.
-    pub(super) fn undocumented(&mut self, name: &'static str, raw: String, what: &str) {
+    pub(crate) fn undocumented(&mut self, name: &'static str, raw: String, what: &str) {
         self.record.add("warnings", format!("{name} is not a documented {what}; see extensions"));
         self.record.set(field("extensions", name), Value::from(raw));
     }
 
-    pub(super) fn time(&mut self, path: &'static str, time: Option<Timestamp>) {
+    pub(crate) fn time(&mut self, path: &'static str, time: Option<Timestamp>) {
         self.record.set(path, time.map(|time| Value::from(rfc3339(time))));
     }
 
-    pub(super) fn set(&mut self, path: impl Into<Path>, value: Option<impl Into<Value>>) {
+    pub(crate) fn set(&mut self, path: impl Into<Path>, value: Option<impl Into<Value>>) {
         self.record.set(path, value.map(Into::into));
     }
 
     /// One entry of `events[]`.
-    pub(super) fn event(
+    pub(crate) fn event(
         &mut self,
         kind: &str,
         provider_event_id: Option<&str>,
@@ -142,13 +144,13 @@ impl Draft {
 }
 
 /// The call an event names, if it names one that can be a key.
-pub(super) fn call_id(payload: &mut Payload<'_>, name: &'static str) -> Result<String, Unusable> {
+pub(crate) fn call_id(payload: &mut Payload<'_>, name: &'static str) -> Result<String, Unusable> {
     let call_id = payload.id(name).ok_or(Unusable::CallIdMissing)?;
     if call_id.len() > MAX_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
 }
 
 /// Checks the pinned account. A source that pins one takes nothing that does not name it.
-pub(super) fn pinned_account(source: &Source, account: Option<&str>) -> Result<(), Unusable> {
+pub(crate) fn pinned_account(source: &Source, account: Option<&str>) -> Result<(), Unusable> {
     match &source.account {
         Some(pinned) if account != Some(pinned) => Err(Unusable::AccountMismatch),
         _ => Ok(()),
@@ -156,7 +158,7 @@ pub(super) fn pinned_account(source: &Source, account: Option<&str>) -> Result<(
 }
 
 /// A dedupe key from its parts. `#` separates them, so it is escaped inside them.
-pub(super) fn dedupe_key(parts: &[&str]) -> String {
+pub(crate) fn dedupe_key(parts: &[&str]) -> String {
     let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
@@ -173,7 +175,7 @@ pub(super) fn dedupe_key(parts: &[&str]) -> String {
 
 /// Renames the members of an object and brings times to the ledger's form; what has no new name
 /// stays under its own.
-pub(super) fn renamed(mut object: Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
+pub(crate) fn renamed(mut object: Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
     for (old, new) in names {
         if let Some(value) = object.remove(*old) {
             object.insert((*new).to_owned(), value);

@@ -1,39 +1,13 @@
 //! Links to recordings.
 
-use std::fmt;
-
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::reading::Draft;
+use super::Draft;
+use crate::event::RecordingLink;
 use crate::record::{Path, field};
 use crate::timestamp::{Timestamp, rfc3339};
-
-/// A link from which a recording can be fetched, perhaps not for long.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RecordingLink {
-    /// The provider's id of the recording, or one made from the link.
-    pub recording_id: String,
-    /// The link as it was sent. It may carry credentials: never logged, never shown.
-    pub url: String,
-    /// When the link stops working, as far as is known.
-    pub expires_at: Option<Timestamp>,
-    /// The recording's size in bytes, if the payload says it.
-    pub size_bytes: Option<u64>,
-}
-
-impl fmt::Debug for RecordingLink {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { recording_id, url: _, expires_at, size_bytes } = self;
-        formatter
-            .debug_struct("RecordingLink")
-            .field("recording_id", recording_id)
-            .field("expires_at", expires_at)
-            .field("size_bytes", size_bytes)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The longest link that is taken; servers take no more than this in a request's first line.
 const MAX_URL_BYTES: usize = 8 * 1024;
@@ -44,7 +18,7 @@ impl Draft {
     ///
     /// Without an id it gets one from the SHA-256 of its URL without query and fragment. The expiry is
     /// the earlier one of the time that the payload states and the time in a presigned URL.
-    pub(super) fn recording(
+    pub(crate) fn recording(
         &mut self,
         id: Option<String>,
         url: Option<String>,
@@ -89,14 +63,14 @@ impl Draft {
     }
 
     /// Says how large the linked recording is, if that is a size.
-    pub(super) fn recording_size(&mut self, size_bytes: Option<i64>) {
+    pub(crate) fn recording_size(&mut self, size_bytes: Option<i64>) {
         if let Some(link) = &mut self.link {
             link.size_bytes = size_bytes.and_then(|size| size.try_into().ok());
         }
     }
 
     /// Sets one field of a recording.
-    pub(super) fn set_recording(
+    pub(crate) fn set_recording(
         &mut self,
         recording_id: &str,
         name: &'static str,

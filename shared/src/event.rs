@@ -1,0 +1,94 @@
+//! What a verified body says: the words between a provider and the ledger.
+
+use std::fmt;
+
+use crate::record::{Record, Stamp};
+use crate::timestamp::Timestamp;
+
+/// What a verified body says.
+#[derive(Clone, Debug)]
+pub enum Normalized {
+    /// Something about a call that belongs in its record.
+    Event(Box<CallEvent>),
+    /// An event of a kind that no record has use for; kept as evidence.
+    Ignored {
+        /// The provider's name for it.
+        kind: String,
+        /// What makes two deliveries the same event.
+        dedupe_key: Option<String>,
+        /// The call it is about, if it names one.
+        call_id: Option<String>,
+    },
+    /// From the provider, and still not to be applied.
+    Unusable(Unusable),
+}
+
+/// One event of one call.
+#[derive(Clone, Debug)]
+pub struct CallEvent {
+    /// The provider's name for the kind of event.
+    pub kind: String,
+    /// What makes two deliveries the same event; `None` leaves that to the body's hash.
+    pub dedupe_key: Option<String>,
+    /// The provider's id of the call.
+    pub call_id: String,
+    /// When it happened, among the call's events.
+    pub stamp: Stamp,
+    /// What it says, with every field stamped.
+    pub record: Record,
+    /// The recording to copy, if it links one.
+    pub recording: Option<RecordingLink>,
+}
+
+/// Why a genuine body can't be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It is not in the provider's format.
+    Unreadable,
+    /// It does not say which call it is about.
+    CallIdMissing,
+    /// It names a call with an id longer than any provider's.
+    CallIdTooLong,
+    /// It is of another account than the one pinned.
+    AccountMismatch,
+}
+
+/// The longest id in bytes; a longer one is evidence, but names nothing.
+pub const MAX_ID_BYTES: usize = 2048;
+
+/// A link from which a recording can be fetched, perhaps not for long.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecordingLink {
+    /// The provider's id of the recording, or one made from the link.
+    pub recording_id: String,
+    /// The link as it was sent. It may carry credentials: never logged, never shown.
+    pub url: String,
+    /// When the link stops working, as far as is known.
+    pub expires_at: Option<Timestamp>,
+    /// The recording's size in bytes, if the payload says it.
+    pub size_bytes: Option<u64>,
+}
+
+impl fmt::Debug for RecordingLink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { recording_id, url: _, expires_at, size_bytes } = self;
+        formatter
+            .debug_struct("RecordingLink")
+            .field("recording_id", recording_id)
+            .field("expires_at", expires_at)
+            .field("size_bytes", size_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Unusable {
+    /// The stable code of the reason.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unreadable => "body_unreadable",
+            Self::CallIdMissing => "call_id_missing",
+            Self::CallIdTooLong => "call_id_too_long",
+            Self::AccountMismatch => "account_mismatch",
+        }
+    }
+}

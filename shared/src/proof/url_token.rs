@@ -1,0 +1,43 @@
+//! Bearer tokens: in the URL of a webhook, or in the header of a reader.
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::fitting_key;
+
+/// A bearer token, kept as its SHA-256.
+///
+/// Comparing hashes takes the same time whatever the length and content of what was presented.
+#[derive(Clone)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// The token as it will be presented.
+    pub fn new(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// Returns which of the tokens was presented: its place among them, from 0.
+    pub fn position(tokens: &[Self], presented: &str) -> Option<usize> {
+        let presented = Self::new(presented);
+        fitting_key(tokens, |token| token.0.ct_eq(&presented.0).into())
+    }
+}
+
+redacted!(Token);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_by_the_whole_of_it() {
+        let tokens = ["the-new-token", "the-old-token"].map(Token::new);
+        assert_eq!(Token::position(&tokens, "the-new-token"), Some(0));
+        assert_eq!(Token::position(&tokens, "the-old-token"), Some(1));
+        for wrong in ["", "the-old-toke", "the-old-tokenn", "The-old-token"] {
+            assert_eq!(Token::position(&tokens, wrong), None, "{wrong}");
+        }
+        assert_eq!(Token::position(&[], ""), None);
+    }
+}

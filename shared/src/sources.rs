@@ -1,0 +1,202 @@
+//! The configured sources: read, checked against what each provider needs, and refreshed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::proof::{Ed25519Key, HmacKey, Token};
+use crate::provider::Provider;
+use crate::source::{Authorization, SautikitScheme, Source, is_name};
+
+mod live;
+mod parameters;
+
+pub use live::{LiveSources, Pace, Unread};
+
+/// How far a signed timestamp may be from now, in either direction, unless a source says otherwise.
+const DEFAULT_TOLERANCE_SECONDS: u64 = 300;
+
+/// The fewest characters of a URL token: 128 bits in base64.
+const MIN_URL_TOKEN_CHARS: usize = 22;
+
+/// The fewest characters of a token for reading.
+const MIN_QUERY_TOKEN_CHARS: usize = 16;
+
+/// Two keys of a kind: the one in use and the one taking over.
+const MAX_LIVE_KEYS: usize = 2;
+
+/// Every configured source: by reader (a provider, or `query`), then by name.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(BTreeMap<String, BTreeMap<String, Source>>);
+
+/// What is wrong with the configured sources: every problem, not the first.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct BadSources(Vec<String>);
+
+impl Sources {
+    /// Reads `{"<provider>|query":{"<source>":{…}}}`.
+    ///
+    /// # Errors
+    /// Every problem with its place, none with the value in it. Whoever deploys can mend them.
+    pub fn from_json(json: &str) -> Result<Self, BadSources> {
+        let configured = serde_json::from_str(json).map_err(|error| {
+            BadSources(vec![format!(
+                "the sources are not {{\"<provider>\":{{\"<source>\":{{…}}}}}}: {}",
+                place(&error)
+            )])
+        })?;
+        Self::from_map(configured)
+    }
+
+    fn from_map(
+        configured: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    ) -> Result<Self, BadSources> {
+        let mut problems = Vec::new();
+        let mut sources = Self::default();
+        for (reader, entries) in configured {
+            if reader != QUERY && Provider::from_name(&reader).is_none() {
+                problems.push(format!("{reader} is neither a provider nor {QUERY}"));
+                continue;
+            }
+            for (name, value) in entries {
+                match read(&reader, &name, value) {
+                    Ok(source) => {
+                        sources.0.entry(reader.clone()).or_default().insert(name, source);
+                    }
+                    Err(found) => problems
+                        .extend(found.into_iter().map(|problem| format!("{reader}.{name}: {problem}"))),
+                }
+            }
+        }
+        if problems.is_empty() { Ok(sources) } else { Err(BadSources(problems)) }
+    }
+
+    /// A provider's source by name.
+    pub fn get(&self, provider: Provider, name: &str) -> Option<&Source> {
+        self.0.get(provider.name())?.get(name)
+    }
+
+    /// Whether a provider has any source.
+    pub fn has(&self, provider: Provider) -> bool {
+        self.0.get(provider.name()).is_some_and(|sources| !sources.is_empty())
+    }
+
+    /// Whether nobody has any source.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(BTreeMap::is_empty)
+    }
+
+    /// The tokens that may read the ledger.
+    pub fn query_tokens(&self) -> Vec<Token> {
+        let readers = self.0.get(QUERY).into_iter().flat_map(BTreeMap::values);
+        readers.flat_map(|reader| reader.tokens.iter().cloned()).collect()
+    }
+}
+
+/// The entry whose tokens may read the ledger.
+pub const QUERY: &str = "query";
+
+/// A source as it is written; a field that is not here is an error and not a default.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Configured {
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    public_keys: Vec<String>,
+    #[serde(default)]
+    tokens: Vec<String>,
+    account: Option<String>,
+    scheme: Option<SautikitScheme>,
+    tolerance_seconds: Option<u64>,
+    time_zone: Option<String>,
+    #[serde(default)]
+    recording_hosts: Vec<String>,
+    recording_authorization: Option<Authorization>,
+}
+
+/// Reads one source of a reader.
+fn read(reader: &str, name: &str, value: serde_json::Value) -> Result<Source, Vec<String>> {
+    let configured: Configured = serde_json::from_value(value).map_err(|error| vec![unquoted(&error)])?;
+    let mut problems = Vec::new();
+    if !is_name(name) {
+        problems.push("a source's name is 1 to 64 lower-case letters, digits and hyphens".to_owned());
+    }
+    let (needed, keys) = match Provider::from_name(reader) {
+        Some(Provider::Sautikit) => ("secrets", &configured.secrets),
+        Some(Provider::Telnyx) => ("public_keys", &configured.public_keys),
+        Some(Provider::Callkaro | Provider::Agni) | None => ("tokens", &configured.tokens),
+    };
+    if keys.is_empty() || keys.len() > MAX_LIVE_KEYS || keys.iter().any(|key| key.trim().is_empty()) {
+        problems.push(format!("{needed} must hold one key, or two while rotating"));
+    }
+    if reader == QUERY && keys.iter().any(|token| token.chars().count() < MIN_QUERY_TOKEN_CHARS) {
+        problems.push(format!("tokens must have at least {MIN_QUERY_TOKEN_CHARS} characters"));
+    }
+    let is_url_token = matches!(reader, "callkaro" | "agni");
+    if is_url_token && keys.iter().any(|token| token.chars().count() < MIN_URL_TOKEN_CHARS) {
+        problems.push(format!("tokens must have at least {MIN_URL_TOKEN_CHARS} characters: the URL is all that keeps strangers out"));
+    }
+    let mut public_keys = Vec::new();
+    for (index, key) in configured.public_keys.iter().enumerate() {
+        match Ed25519Key::from_base64(key) {
+            Ok(key) => public_keys.push(key),
+            Err(problem) => problems.push(format!("public_keys[{index}] {problem}")),
+        }
+    }
+    let time_zone = configured.time_zone.as_deref().or(default_time_zone(reader));
+    let time_zone = time_zone.map(TimeZone::get).transpose().unwrap_or_else(|_| {
+        problems
+            .push("time_zone is not a name of the IANA time zone database, such as Asia/Kolkata".to_owned());
+        None
+    });
+    if configured.recording_authorization.is_some() && configured.recording_hosts.is_empty() {
+        problems
+            .push("recording_authorization needs recording_hosts: it is sent to no other host".to_owned());
+    }
+    if configured.account.is_some() && reader == Provider::Callkaro.name() {
+        problems.push("account can't be pinned: this provider's webhooks name none".to_owned());
+    }
+    if let Some(authorization) = &configured.recording_authorization {
+        if http::HeaderValue::from_str(&authorization.0).is_err() {
+            problems.push("recording_authorization is not a header's value".to_owned());
+        }
+        if configured.recording_hosts.iter().all(|host| host.starts_with('.')) {
+            problems.push("recording_authorization needs a whole host in recording_hosts".to_owned());
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Source {
+        name: name.to_owned(),
+        secrets: configured.secrets.iter().map(|secret| HmacKey::new(secret)).collect(),
+        public_keys,
+        tokens: configured.tokens.iter().map(|token| Token::new(token)).collect(),
+        account: configured.account,
+        scheme: configured.scheme,
+        tolerance: Duration::from_secs(configured.tolerance_seconds.unwrap_or(DEFAULT_TOLERANCE_SECONDS)),
+        time_zone,
+        recording_hosts: configured.recording_hosts,
+        recording_authorization: configured.recording_authorization,
+    })
+}
+
+/// The zone of a provider's times that have none: its home, which is a guess.
+fn default_time_zone(reader: &str) -> Option<&'static str> {
+    (reader == Provider::Callkaro.name()).then_some("Asia/Kolkata")
+}
+
+/// Where JSON went wrong, without the text that stands there: it may be a secret.
+fn place(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+/// The error without the values serde quotes in it: they may be secrets. Names of fields stay.
+fn unquoted(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    if message.starts_with("unknown field") { message } else { "a field has the wrong type".to_owned() }
+}
