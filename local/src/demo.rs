@@ -142,7 +142,7 @@ async fn copied(
 /// A record without what tells when and in how many steps it came to be.
 pub fn what_is_said(call: &Value) -> Value {
     let mut call = call.clone();
-    for name in ["source", "revision", "first_seen_at", "updated_at"] {
+    for name in ["path", "source", "revision", "first_seen_at", "updated_at"] {
         call[name] = Value::Null;
     }
     for delivery in call["deliveries"].as_array_mut().into_iter().flatten() {

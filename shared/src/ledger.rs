@@ -3,37 +3,39 @@
 //! | item | pk | sk |
 //! |---|---|---|
 //! | CALL | `CALL#<provider>#<source>#<call_id>` | `CALL` |
-//! | DELIVERY | the same, or `EVENT#<provider>#<source>#<key>` where no call is named | `DELIVERY#<dedupe key>` |
+//! | DELIVERY | the same, or `EVENT#<provider>#<source>#<body>` where no call is named | `DELIVERY#<event>#<body>` |
 //! | RECORDING | the same | `RECORDING#<recording_id>` |
 //!
-//! Every change is conditional: on the item's absence when it is created, on its `revision` or
-//! `version` when it changes. This is the only place that knows the DynamoDB SDK.
+//! Every change is conditional: on the item's absence when it is created, on its `revision`, `version` or
+//! `state` when it changes. This is the only place that knows the DynamoDB SDK.
 
 use aws_sdk_dynamodb::Client;
 
-use self::claim::Claims;
+use self::values::Bucket;
 use crate::aws::Aws;
+use crate::provider::Provider;
 
-pub mod claim;
-mod encode;
+pub mod applied;
 mod entry;
+pub mod evidence;
 pub mod item;
 pub mod jobs;
 pub mod key;
+pub mod packing;
 mod plan;
 pub mod read;
+pub mod values;
 mod write;
 
-pub use encode::{Encoded, encode};
 pub use entry::{Content, Entry};
-pub use plan::{Outcome, Plan, Seen, plan};
+pub use plan::{Condition, Kind, Outcome, Plan, Seen, Write, plan};
 
 /// The table and the bucket beside it.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     client: Client,
     table: String,
-    claims: Claims,
+    bucket: Bucket,
     retention_days: u64,
 }
 
@@ -48,15 +50,17 @@ impl Ledger {
         Self {
             client: aws.dynamodb(),
             table: table.to_owned(),
-            claims: Claims::new(aws, bucket),
+            bucket: Bucket::new(aws, bucket),
             retention_days,
         }
     }
 
-    /// Opens a connection to the table, so that the first delivery does not wait for it.
+    /// Opens a connection to the table and prepares the provider's dictionary, so that the first delivery
+    /// waits for neither.
     ///
-    /// What it answers does not matter: a store that is down now may be up for the first delivery.
-    pub async fn warm_up(&self) {
+    /// The answer does not matter: a store that is down now may be up for the first delivery.
+    pub async fn warm_up(&self, provider: Provider) {
+        packing::warm_up(provider);
         let key = key::call("warm", "up", "");
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
         if let Err(error) = request.send().await {

@@ -23,6 +23,13 @@ pub fn e164(raw: &str) -> Option<(String, Derivation)> {
     plausible.then(|| (["+", &digits].concat(), derivation))
 }
 
+/// A party as lists show it and find it: a number as it is, anything else in lower case, so that addresses
+/// are found however they are written. `None` if there is nothing to show.
+pub fn listed(party: &str) -> Option<String> {
+    let party = party.trim();
+    (!party.is_empty()).then(|| party.to_lowercase())
+}
+
 /// How a number came to its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Derivation {

@@ -141,6 +141,12 @@ impl Scheme {
         }
     }
 
+    /// The scheme of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::HmacSha256, Self::HmacSha256Timestamped, Self::Ed25519, Self::UrlToken];
+        all.into_iter().find(|scheme| scheme.name() == name)
+    }
+
     /// What the scheme vouches for: `signed` for every byte of the body, `bearer` for the sender's
     /// knowledge of the URL.
     pub const fn trust(self) -> &'static str {

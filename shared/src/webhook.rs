@@ -69,7 +69,7 @@ impl Webhook {
         let ledger = Ledger::from_env(&mut reader, &aws);
         let readers = [provider.name()];
         let (sources, ()) =
-            tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), ledger.warm_up());
+            tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), ledger.warm_up(provider));
         if reader.is_right() && !sources.current().has(provider) {
             reader.problem(
                 env::SOURCES,

@@ -5,35 +5,54 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use shared::ledger::Ledger;
-use shared::ledger::read::{Recording, Story};
+use shared::ledger::read::{Call, Recording, Story};
 use shared::reply::{Problem, Reply};
+use shared::timestamp::Timestamp;
 
 use crate::answer::{MAX_WEIGHT, take, weight};
 use crate::route::CallName;
-use crate::{Bucket, claims, unavailable};
+use crate::{Bucket, large, path, unavailable};
 
 /// Answers the record with its recordings and deliveries.
-pub(crate) async fn answer(ledger: &Ledger, bucket: &Bucket, call: CallName<'_>) -> Result<Reply, Problem> {
+pub(crate) async fn answer(
+    ledger: &Ledger,
+    bucket: &Bucket,
+    call: CallName<'_>,
+    now: Timestamp,
+) -> Result<Reply, Problem> {
     let story = match call.parts() {
-        Some((provider, source, call_id)) => ledger.story(provider, source, call_id).await,
+        Some((provider, source, call_id)) => ledger.story(provider, source, &call_id).await,
         None => Ok(None),
     };
     let story = story.map_err(|error| unavailable(&error))?.ok_or_else(|| {
         let message = "The ledger has no call of this id from this provider and source.";
         Problem::new(StatusCode::NOT_FOUND, "call_unknown", message)
     })?;
-    let Story { mut call, recordings, mut deliveries } = story;
+    let Story { pk, call, recordings, mut deliveries } = story;
+    let Call { columns, mut record, first_seen_at, unreadable, .. } = call;
+    for problem in unreadable {
+        record.add("warnings", problem);
+    }
     let jobs: Vec<_> = recordings.iter().map(|job| serde_json::to_value(job).unwrap_or_default()).collect();
-    let mut room = MAX_WEIGHT.saturating_sub(weight(&call.render()) + weight(&jobs));
+    let mut room = MAX_WEIGHT.saturating_sub(weight(&record.render()) + weight(&jobs));
     let all = deliveries.len();
     deliveries.retain(|delivery| take(&mut room, weight(delivery) + 1));
     if deliveries.len() < all {
         let message = format!("{} of {all} deliveries have no room in this answer", all - deliveries.len());
-        call.record.add("warnings", message);
+        record.add("warnings", message);
     }
-    let (provider, source) = (call.provider.clone(), call.source.clone());
-    claims::resolve(bucket, &provider, &source, &mut call.record, room).await;
-    let mut answer = call.render();
+    large::resolve(bucket, &pk, &mut record, room, now).await;
+    let mut answer = record.render();
+    for (name, value) in [
+        ("path", json!(path::of(&columns))),
+        ("provider", json!(columns.provider)),
+        ("source", json!(columns.source)),
+        ("revision", json!(columns.revision)),
+        ("first_seen_at", json!(first_seen_at)),
+        ("updated_at", json!(columns.updated_at)),
+    ] {
+        answer.insert(name.to_owned(), value);
+    }
     let of_record = answer.remove("recordings");
     answer.insert("recordings".to_owned(), joined(of_record, jobs));
     answer.insert("deliveries".to_owned(), json!(deliveries));

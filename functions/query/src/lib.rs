@@ -21,10 +21,11 @@ use tokio::time::Instant;
 
 mod answer;
 mod call;
-mod claims;
 mod cursor;
+mod large;
 mod list;
 mod parameters;
+mod path;
 mod recording;
 mod route;
 
@@ -127,7 +128,7 @@ impl Query {
         })?;
         match (&request.method, route) {
             (&Method::GET, Route::Calls) => list::answer(&self.ledger, &request.query).await,
-            (&Method::GET, Route::Call(call)) => call::answer(&self.ledger, &self.bucket, call).await,
+            (&Method::GET, Route::Call(call)) => call::answer(&self.ledger, &self.bucket, call, now).await,
             (&Method::GET, Route::Recording(call, recording_id)) => {
                 recording::redirect(&self.ledger, &self.bucket, call, recording_id, now).await
             }

@@ -69,11 +69,11 @@ impl Given {
     fn by(&self) -> Result<By, Problem> {
         match (self.get("day"), self.get("from"), self.get("to")) {
             (Some(text), None, None) => day(text).map(By::Day),
-            (None, Some(text), None) => number("from", text).map(By::From),
-            (None, None, Some(text)) => number("to", text).map(By::To),
-            (None, None, None) => {
-                Err(invalid("day is missing; give one of day=YYYY-MM-DD, from=<number> and to=<number>."))
-            }
+            (None, Some(text), None) => party("from", text).map(By::From),
+            (None, None, Some(text)) => party("to", text).map(By::To),
+            (None, None, None) => Err(invalid(
+                "day is missing; give one of day=YYYY-MM-DD, from=<number or address> and to=<number or address>.",
+            )),
             _ => Err(invalid("day, from and to don't go together; give one of them.")),
         }
     }
@@ -95,11 +95,17 @@ fn day(text: &str) -> Result<String, Problem> {
         .ok_or_else(|| invalid("day must be a UTC day as YYYY-MM-DD, such as 2026-06-27."))
 }
 
-/// A number as the records have it. An unencoded `+` arrives as a space.
-fn number(name: &str, text: &str) -> Result<String, Problem> {
+/// A party as lists show it: a number in its international form, or an address or short code. An unencoded
+/// `+` arrives as a space.
+fn party(name: &str, text: &str) -> Result<String, Problem> {
     let plus = text.strip_prefix(' ').map(|rest| format!("+{rest}"));
-    party::e164(plus.as_deref().unwrap_or(text)).map(|(number, _)| number).ok_or_else(|| {
-        invalid(format!("{name} must be a number as +<country><number>, such as {name}=%2B254700000001."))
+    let text = plus.as_deref().unwrap_or(text);
+    let number = party::e164(text).map(|(number, _)| number);
+    let address = || party::listed(text).filter(|address| !address.starts_with('+'));
+    number.or_else(address).ok_or_else(|| {
+        invalid(format!(
+            "{name} must be a number as +<country><number>, such as {name}=%2B254700000001, or an address."
+        ))
     })
 }
 

@@ -14,10 +14,10 @@ use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
-use crate::{Bucket, unavailable};
+use crate::{Bucket, path, unavailable};
 
 /// How long a link works.
-const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// The longest name that a download gets, without its extension.
 const MAX_FILENAME_CHARS: usize = 100;
@@ -30,15 +30,17 @@ pub(crate) async fn redirect(
     recording_id: &str,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let job = match call.parts() {
-        Some((provider, source, call_id)) => ledger.recording(provider, source, call_id, recording_id).await,
+    let job = match call.parts().zip(path::decode(recording_id)) {
+        Some(((provider, source, call_id), recording_id)) => {
+            ledger.recording(provider, source, &call_id, &recording_id).await
+        }
         None => Ok(None),
     };
     let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
-    let (Some("stored"), Some(key)) = (job.state.as_deref(), job.s3_key.as_deref()) else {
+    let (Some("stored"), Some(key)) = (job.state, job.s3_key.as_deref()) else {
         return Err(not_stored(&job));
     };
-    let disposition = format!("attachment; filename=\"{}\"", filename(recording_id, key));
+    let disposition = format!("attachment; filename=\"{}\"", filename(&job.recording_id, key));
     let get = bucket.s3.get_object().bucket(&bucket.name).key(key).response_content_disposition(disposition);
     let lifetime = PresigningConfig::builder()
         .start_time(SystemTime::from(now))
@@ -58,9 +60,9 @@ pub(crate) async fn retry(
     recording_id: &str,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let made = match call.parts() {
-        Some((provider, source, call_id)) => {
-            ledger.make_due(provider, source, call_id, recording_id, now).await
+    let made = match call.parts().zip(path::decode(recording_id)) {
+        Some(((provider, source, call_id), recording_id)) => {
+            ledger.make_due(provider, source, &call_id, &recording_id, now).await
         }
         None => Ok(MadeDue::NotFound),
     };
@@ -81,7 +83,7 @@ fn unknown() -> Problem {
 }
 
 fn not_stored(job: &Recording) -> Problem {
-    let state = job.state.as_deref().unwrap_or("unknown");
+    let state = job.state.unwrap_or("unknown");
     let message = match (state, job.next_attempt_at.as_deref(), job.reason.as_deref()) {
         ("expired" | "rejected" | "failed", _, Some(reason)) => {
             format!("There is no copy of this recording and none will come: it is {state} ({reason}).")
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_missing_copy_says_whether_to_wait() {
-        let job = |state: &str| Recording { state: Some(state.to_owned()), ..Recording::default() };
+        let job = |state| Recording { state: Some(state), ..Recording::default() };
         let message = |job| not_stored(&job).message;
         assert_eq!(
             message(Recording {

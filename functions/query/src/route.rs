@@ -1,8 +1,12 @@
 //! The routes of the read API, and the route of a request.
 
+use std::borrow::Cow;
+
 use shared::lambda::Request;
 use shared::provider::Provider;
 use shared::source;
+
+use crate::path;
 
 const CALLS: &str = "/calls";
 const CALL: &str = "/calls/{provider}/{source}/{call_id}";
@@ -75,9 +79,10 @@ impl<'a> Route<'a> {
 
 impl<'a> CallName<'a> {
     /// Returns the provider, source and call id, if calls can have such names.
-    pub(crate) fn parts(self) -> Option<(Provider, &'a str, &'a str)> {
+    pub(crate) fn parts(self) -> Option<(Provider, &'a str, Cow<'a, str>)> {
         let provider = Provider::from_name(self.provider)?;
-        source::is_name(self.source).then_some((provider, self.source, self.call_id))
+        let call_id = path::decode(self.call_id)?;
+        source::is_name(self.source).then_some((provider, self.source, call_id))
     }
 }
 

@@ -195,7 +195,7 @@ impl Recordings {
         let now = Timestamp::now();
         let error = end.problem().map(Problem::to_string);
         let outcome = match finished {
-            Finished::Written => end.state(),
+            Finished::Written => end.state().name(),
             Finished::Requeued => "requeued",
             Finished::Lost => "lost",
         };

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use shared::ledger::item;
+use shared::ledger::item::recording::State;
 use shared::ledger::key::Key;
 
 /// What an event asks for.
@@ -30,10 +31,10 @@ fn pending(record: &Value) -> Option<Key> {
     }
     let change = record.get("dynamodb")?;
     let text = |image: &str, name: &str| change.get(image)?.get(name)?.get("S")?.as_str();
+    let (pk, sk) = (text("Keys", item::PK)?, text("Keys", item::SK)?);
     let is_pending =
-        text("NewImage", item::TYPE)? == item::RECORDING && text("NewImage", "state")? == "pending";
-    is_pending.then_some(())?;
-    Some(Key { pk: text("Keys", item::PK)?.to_owned(), sk: text("Keys", item::SK)?.to_owned() })
+        sk.starts_with(item::RECORDING_PREFIX) && text("NewImage", "state")? == State::Pending.name();
+    is_pending.then(|| Key { pk: pk.to_owned(), sk: sk.to_owned() })
 }
 
 #[cfg(test)]
@@ -42,10 +43,10 @@ mod tests {
 
     use super::*;
 
-    fn record(name: &str, kind: &str, state: &str) -> Value {
+    fn record(name: &str, sk: &str, state: &str) -> Value {
         json!({"eventName": name, "dynamodb": {
-            "Keys": {"pk": {"S": "CALL#telnyx#default#c"}, "sk": {"S": "RECORDING#r"}},
-            "NewImage": {"type": {"S": kind}, "state": {"S": state}},
+            "Keys": {"pk": {"S": "CALL#telnyx#default#c"}, "sk": {"S": sk}},
+            "NewImage": {"state": {"S": state}},
         }})
     }
 
@@ -53,7 +54,7 @@ mod tests {
     fn a_recording_that_turned_pending_is_copied() {
         let key = Key { pk: "CALL#telnyx#default#c".to_owned(), sk: "RECORDING#r".to_owned() };
         for name in ["INSERT", "MODIFY"] {
-            let event = json!({"Records": [record(name, "RECORDING", "pending")]});
+            let event = json!({"Records": [record(name, "RECORDING#r", "pending")]});
             assert_eq!(Work::of(&event), Work::Pending(vec![key.clone()]));
         }
     }
@@ -61,9 +62,9 @@ mod tests {
     #[test]
     fn other_records_of_the_stream_are_nothing_to_do() {
         let others = [
-            record("REMOVE", "RECORDING", "pending"),
-            record("MODIFY", "RECORDING", "copying"),
-            record("INSERT", "DELIVERY", "pending"),
+            record("REMOVE", "RECORDING#r", "pending"),
+            record("MODIFY", "RECORDING#r", "copying"),
+            record("INSERT", "DELIVERY#d", "pending"),
             json!({"eventName": "INSERT", "dynamodb": {}}),
             json!({}),
             json!(null),

@@ -60,10 +60,10 @@ impl Bed {
         pages.collect::<Result<_, _>>().await.context("the table can't be scanned")
     }
 
-    /// Every item of a type.
+    /// Every CALL, DELIVERY or RECORDING.
     pub(crate) async fn items_of(&self, kind: &str) -> anyhow::Result<Vec<HashMap<String, AttributeValue>>> {
         let mut items = self.items().await?;
-        items.retain(|item| text(item, "type") == kind);
+        items.retain(|item| text(item, "sk").split('#').next() == Some(kind));
         Ok(items)
     }
 }

@@ -181,6 +181,6 @@ pub(crate) fn number(item: &Item, name: &str) -> i64 {
 pub(crate) fn stream_event(key: &Key) -> Value {
     json!({ "Records": [{ "eventName": "INSERT", "dynamodb": {
         "Keys": { "pk": { "S": key.pk }, "sk": { "S": key.sk } },
-        "NewImage": { "type": { "S": "RECORDING" }, "state": { "S": "pending" } },
+        "NewImage": { "state": { "S": "pending" } },
     }}]})
 }

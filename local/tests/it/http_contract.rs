@@ -73,11 +73,10 @@ async fn another_body_for_a_known_event_revises_it_without_changing_a_field() ->
     assert_eq!((&call["duration_seconds"], &call["extensions"]["data.extra"]), (&json!(120), &json!("new")));
     assert_eq!(call["revision"], 2);
     let deliveries = bed.items_of("DELIVERY").await?;
-    let revision = deliveries.iter().find(|item| text(item, "sk").contains('~')).context("no revision")?;
-    assert_eq!(
-        text(revision, "sk"),
-        format!("DELIVERY#call_ended#2303fa770b666a64ab1694c1e~{}", &text(revision, "body_sha256")[..32])
-    );
+    let keys: Vec<Vec<_>> = deliveries.iter().map(|item| text(item, "sk").split('#').collect()).collect();
+    let [first, revision] = &keys[..] else { anyhow::bail!("{keys:?}") };
+    assert_eq!((first[..2].to_vec(), first.len()), (revision[..2].to_vec(), 3), "one event");
+    assert_ne!(first[2], revision[2], "two bodies");
     Ok(())
 }
 
@@ -183,9 +182,17 @@ async fn four_mebibytes_are_taken_and_one_byte_more_is_not() -> anyhow::Result<(
     assert_eq!(said(&answer), (200, "accepted"));
     let answer = signed(&bed, body(limit + 1)).await?;
     assert_eq!(code(&answer), (413, "body_too_large"));
-    // The large value is in the bucket, and back in the record.
+    // The large value is in the bucket, and the record has a link to it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let call = bed.call(Provider::Sautikit, "c").await?;
-    assert_eq!(call["extensions"]["data.pad"].as_str().map(str::len), Some(limit - 72));
+    let pad = &call["extensions"]["data.pad"];
+    assert_eq!(pad["bytes"], limit - 72 + 2);
+    let value: Value = reqwest::get(pad["link"].as_str().context("no link")?)
+        .await?
+        .bytes()
+        .await
+        .map(|json| serde_json::from_slice(&json))??;
+    assert_eq!(value.as_str().map(str::len), Some(limit - 72));
     assert_eq!(bed.items_of("DELIVERY").await?.len(), 1);
     Ok(())
 }
@@ -249,7 +256,7 @@ async fn stale_and_future_deliveries_are_quarantined_unless_applied_before() -> 
         .iter()
         .map(|item| [text(item, "state"), text(item, "reason")].join(" "))
         .collect();
-    assert_eq!(states, ["applied ", "quarantined stale"]);
+    assert_eq!(states, ["applied "], "the sound copy of the same body resolves the stale one");
     Ok(())
 }
 

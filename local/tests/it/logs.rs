@@ -231,7 +231,7 @@ fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()>
         normalized.clone(),
     );
     let seen = shared::ledger::Seen::default();
-    let plan = shared::ledger::plan(&entry, &seen);
+    let plan = shared::ledger::plan(&entry, &seen, 400);
     let reply = Reply::json(StatusCode::OK, &body);
 
     let tokens = sources.query_tokens();

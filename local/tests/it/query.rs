@@ -351,13 +351,13 @@ async fn check(bundle: &Bundle, case: &Case, day: jiff::civil::Date) -> anyhow::
         let wanted = case.source.is_none_or(|wanted| wanted == *source)
             && case.status.is_none_or(|wanted| wanted == status.unwrap_or("unknown"));
         if wanted {
-            // Calls of one time are ordered by their names as they stand in keys.
-            let name = key::name(&id).into_owned();
-            expected.push((shared::timestamp::rfc3339(time), (*source).to_owned(), name, id));
+            // Calls of one time have a fixed order without meaning.
+            let pk = key::call("sautikit", source, &id).pk;
+            expected.push((key::time_key(&shared::timestamp::rfc3339(time), &pk), (*source).to_owned(), id));
         }
     }
     expected.sort_by(|one, other| other.cmp(one));
-    let expected: Vec<_> = expected.into_iter().map(|(_, source, _, id)| (source, id)).collect();
+    let expected: Vec<_> = expected.into_iter().map(|(_, source, id)| (source, id)).collect();
 
     let mut query = format!("day={day}&limit={}&provider=sautikit", case.limit);
     for (name, value) in [("source", case.source), ("status", case.status)] {
@@ -405,27 +405,50 @@ async fn calls_are_found_by_their_numbers() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_page_ends_before_it_is_too_large_for_lambda() -> anyhow::Result<()> {
+async fn the_largest_page_is_small_enough_for_lambda_however_long_what_providers_write() -> anyhow::Result<()>
+{
     let bundle = Bundle::start().await?;
-    let started_at: Timestamp = "2026-06-27T10:00:00Z".parse()?;
-    // Fields below the size at which they go to the bucket, and many of them.
-    let text = "\"".repeat(7_000);
-    let metadata: HashMap<String, &str> = (0..18).map(|index| (format!("m{index}"), text.as_str())).collect();
-    for index in 0..40 {
-        let body = json!({ "event": "call_ended", "data": {
-            "callSid": format!("c{index:02}"), "time": started_at.to_string(), "call_metadata": metadata,
+    let quotes = "\"".repeat(2_000);
+    for index in 0..210 {
+        let body = json!({ "event": "call.completed", "org_id": ORG, "data": {
+            "call_session_id": format!("{index:03}{quotes}"), "started_at": "2026-06-27T10:00:00Z",
+            "caller_number": format!("sip:{quotes}"), "callee_number": quotes, "agent_name": quotes, "status": "completed",
         }});
-        bundle.deliver(Provider::Callkaro, "default", &body.to_string(), "accepted").await?;
+        bundle.deliver(Provider::Agni, "default", &body.to_string(), "accepted").await?;
     }
     let day = authorized(Method::GET, &[], "day=2026-06-27&limit=200");
     let reply = bundle.query.respond(day, Timestamp::now()).await;
     let as_lambda_sends_it = Value::String(reply.body.clone()).to_string();
-    assert!((4_000_000..6_000_000).contains(&as_lambda_sends_it.len()), "{}", as_lambda_sends_it.len());
+    assert!((1_000_000..6_000_000).contains(&as_lambda_sends_it.len()), "{}", as_lambda_sends_it.len());
     let (calls, sizes) = bundle.pages("day=2026-06-27&limit=200").await?;
-    let ids: Vec<_> = calls.iter().filter_map(|call| call["call_id"].as_str()).map(str::to_owned).collect();
-    let expected: Vec<_> = (0..40).rev().map(|index| format!("c{index:02}")).collect();
-    assert_eq!(ids, expected);
-    assert!(sizes.len() > 1);
+    let mut ids: Vec<_> = calls.iter().filter_map(|call| call["call_id"].as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.len(), &sizes[..]), (210, &[200, 10][..]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_shows_the_columns_of_a_call() -> anyhow::Result<()> {
+    let bundle = Bundle::start().await?;
+    let body = json!({ "event": "call.completed", "org_id": ORG, "data": {
+        "call_session_id": "a/1", "status": "completed", "duration_sec": 30, "started_at": "2026-06-27T10:00:00Z",
+        "ended_at": "2026-06-27T10:00:30Z", "caller_number": "+254700000001", "callee_number": "sip:A@Example.com",
+        "phone": "+254700000001", "agent_name": "Ada", "disconnect_reason": "customer_hangup",
+        "recording_url": "https://media.example.com/r.mp3", "transcripts": [{ "id": "t" }],
+    }});
+    bundle.deliver(Provider::Agni, "default", &body.to_string(), "accepted").await?;
+    let (calls, _) = bundle.pages("to=sip:a@example.com").await?;
+    assert_eq!(
+        calls,
+        [json!({
+            "path": "/calls/agni/default/a~2F1", "provider": "agni", "source": "default", "call_id": "a/1",
+            "status": "completed", "direction": "inbound", "from": "+254700000001", "to": "sip:a@example.com",
+            "started_at": "2026-06-27T10:00:00.000Z", "answered_at": null, "ended_at": "2026-06-27T10:00:30.000Z",
+            "duration_seconds": 30, "duration_basis": "total", "hangup_cause": "normal_clearing", "agent_name": "Ada",
+            "has_recording": true, "has_transcript": true, "revision": 1, "updated_at": NOW,
+        })]
+    );
     Ok(())
 }
 
@@ -509,6 +532,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
           "body_sha256": "2e16686aef566d8cc1909cdaa3706374feac1819f8eaf532fdc9491a17dad431",
           "bytes": 365,
           "dedupe_key": "call.completed#e1",
+          "delivery_id": "CCxscdERuuuMK0B0JryQqwLhZoau9WbYzBkJzao3BjdA",
           "kind": "call.completed",
           "reason": null,
           "received_at": "2026-06-27T10:06:01.500Z",
@@ -520,6 +544,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
           "body_sha256": "743c1d59996942b5385b7165bce02884c02222d74feaa9cb7466140475ebd417",
           "bytes": 380,
           "dedupe_key": "call.completed#e1",
+          "delivery_id": "CCxscdERuuuMK0B0JryQqwdDwdWZlpQrU4W3FlvOAohA",
           "kind": "call.completed",
           "reason": null,
           "received_at": "2026-06-27T10:06:01.500Z",
@@ -531,6 +556,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
           "body_sha256": "1d8465a5f099584798f681a49c37a63bb9e32361eb890f2db44f8313f5ac0e2c",
           "bytes": 365,
           "dedupe_key": "call.completed#e2",
+          "delivery_id": "j1duPlboLJ2douD-hx23dQHYRlpfCZWEeY9oGknDemOw",
           "kind": "call.completed",
           "reason": "stale",
           "received_at": "2026-06-27T10:06:01.500Z",
@@ -542,6 +568,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
           "body_sha256": "477d9aea131aea5a36b0bfed4163866bd8169f933e57349691aca8d2e27d237f",
           "bytes": 293,
           "dedupe_key": "call.recording.ready#e-c1-r1",
+          "delivery_id": "RPdMFdpbcmytsUtPKkxhfwR32a6hMa6lo2sL_tQWOGaw",
           "kind": "call.recording.ready",
           "reason": null,
           "received_at": "2026-06-27T10:06:01.500Z",
@@ -612,6 +639,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
       "organization_id": null,
       "parent_call_aliases": [],
       "parent_call_id": null,
+      "path": "/calls/sautikit/default/c1",
       "provider": "sautikit",
       "quality": {
         "jitter_ms": null,
@@ -726,15 +754,26 @@ async fn large_values_come_back_from_the_bucket() -> anyhow::Result<()> {
     let ids: Vec<_> = turns.iter().filter_map(|turn| turn["id"].as_str()).collect();
     assert_eq!((turns.len(), &ids[1_499..1_503]), (2_001, &["t-1499", "t-1500", "t-new", "t-1501"][..]));
 
-    // A list shows the claims.
-    let (calls, _) = bundle.pages("day=2026-06-27").await?;
-    let claim = &calls[0]["analysis"]["summary"]["$claim"];
-    assert_eq!(claim["size_bytes"], 20_002);
+    // An object that is gone, or another one, is named, and the rest of the call is there.
+    let s3 = bundle.aws.s3();
+    let objects = s3.list_objects_v2().bucket(BUCKET).prefix("values/agni/default/").send().await?;
+    for object in objects.contents() {
+        let key = object.key().context("no key")?;
+        s3.put_object().bucket(BUCKET).key(key).body(b"\"another one\"".to_vec().into()).send().await?;
+    }
+    let call = ok(&bundle.call(Provider::Agni, "default", "c1").await)?;
+    let warning = "analysis.summary can't be read: the object in the bucket is of another size";
+    assert!(
+        call["warnings"].as_array().context("no warnings")?.contains(&json!(warning)),
+        "{}",
+        call["warnings"]
+    );
+    assert_eq!((&call["analysis"]["summary"], &call["call_id"]), (&Value::Null, &json!("c1")));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_value_without_room_stays_a_claim_and_so_does_what_only_looks_like_one() -> anyhow::Result<()> {
+async fn a_value_without_room_is_a_link_and_nothing_in_a_payload_can_pose_as_one() -> anyhow::Result<()> {
     let bundle = Bundle::start().await?;
     bundle
         .aws
@@ -745,7 +784,11 @@ async fn a_value_without_room_stays_a_claim_and_so_does_what_only_looks_like_one
         .body(b"1".to_vec().into())
         .send()
         .await?;
-    let forged = json!({ "$claim": { "s3_key": "recordings/secret", "sha256": "", "size_bytes": 1 } });
+    let forged = json!({
+        "$claim": { "s3_key": "recordings/secret", "sha256": "", "size_bytes": 1 },
+        "large": { "metadata.forged": { "bytes": 1, "sha256": "../../recordings/secret" } },
+        "packed": ["metadata.forged"],
+    });
     // Each quote counts four times: escaped in the value, and both characters of that in the answer.
     let body = json!({ "event": "call_ended", "data": {
         "callSid": "c1", "transcription": "\"".repeat(1_500_000), "disposition_reason": "d".repeat(20_000),
@@ -753,7 +796,11 @@ async fn a_value_without_room_stays_a_claim_and_so_does_what_only_looks_like_one
     }});
     bundle.deliver(Provider::Callkaro, "default", &body.to_string(), "accepted").await?;
     let call = ok(&bundle.call(Provider::Callkaro, "default", "c1").await)?;
-    assert_eq!(call["transcript"]["text"]["$claim"]["size_bytes"], 3_000_002);
+    assert_eq!(call["transcript"]["text"]["bytes"], 3_000_002);
+    let link = call["transcript"]["text"]["link"].as_str().context("no link")?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let value: Value = serde_json::from_slice(&reqwest::get(link).await?.bytes().await?)?;
+    assert_eq!(value.as_str().map(str::len), Some(1_500_000));
     assert_eq!(call["analysis"]["disposition"].as_str().map(str::len), Some(20_000));
     assert_eq!(call["metadata"]["forged"], forged);
     Ok(())
@@ -894,6 +941,13 @@ async fn calls_with_odd_ids_are_read_by_their_ids_and_others_are_unknown() -> an
     }
     let (calls, _) = bundle.pages("day=2026-06-27&limit=2").await?;
     assert_eq!(calls.len(), ODD_IDS.len() + long.len());
+    // Each is read by the path that the list shows, which no gateway changes.
+    for call in &calls {
+        let part = call["path"].as_str().and_then(|path| path.rsplit('/').next()).context("no path")?;
+        assert!(part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:~".contains(&byte)), "{part}");
+        let read = ok(&bundle.call(Provider::Sautikit, "default", part).await)?;
+        assert_eq!((&read["call_id"], &read["path"]), (&call["call_id"], &call["path"]));
+    }
     Ok(())
 }
 

@@ -295,19 +295,37 @@ impl Client {
 
 /// Searches an answer.
 ///
-/// Two links get out, and are meant to: the presigned one that a 302 leads to, and the one to the
-/// provider's own page about a call, which asks people to log in.
+/// Three links get out, and are meant to: the presigned one that a 302 leads to, the presigned one to a value
+/// of a record that has no room in the answer, and the one to the provider's own page about a call, which
+/// asks people to log in.
 pub(crate) fn searched(status: StatusCode, headers: &HeaderMap, body: &str) {
     let headers = headers.iter().filter(|(name, _)| !(status == StatusCode::FOUND && **name == LOCATION));
     let values = headers.map(|(_, value)| String::from_utf8_lossy(value.as_bytes()));
     let body = match serde_json::from_str(body) {
-        Ok(value) => without_console_links(value).to_string().into(),
+        Ok(value) => without_value_links(without_console_links(value)).to_string().into(),
         Err(_) => Cow::Borrowed(body),
     };
     for text in values.chain([body]) {
         if let Some(found) = in_answer(&text) {
             expose("an answer", &text, &found);
         }
+    }
+}
+
+/// An answer without links to values of records: `{"link":…,"bytes":…}`, into the ledger's own folder.
+fn without_value_links(answer: Value) -> Value {
+    match answer {
+        Value::Array(items) => items.into_iter().map(without_value_links).collect(),
+        Value::Object(members) => {
+            let is_link = members.len() == 2
+                && members.get("bytes").is_some_and(Value::is_number)
+                && members.get("link").and_then(Value::as_str).is_some_and(|link| link.contains("/values/"));
+            if is_link {
+                return Value::Null;
+            }
+            members.into_iter().map(|(name, value)| (name, without_value_links(value))).collect()
+        }
+        other => other,
     }
 }
 

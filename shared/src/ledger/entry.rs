@@ -2,22 +2,19 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
-use serde_json::{Map, Value};
+use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::claim::{self, MAX_INLINE_BYTES};
+use super::applied::{EventBody, first_bytes, hash};
+use super::evidence::{Evidence, kept_headers};
+use super::key;
+use super::values::Object;
 use crate::event::{CallEvent, Normalized, Unusable};
 use crate::proof::{Freshness, Proof};
 use crate::provider::{Provider, Verified};
 use crate::timestamp::Timestamp;
 
-/// Bodies below this are kept as they are: compressing them takes longer than all else that is done
-/// with a delivery, to save a write unit or two.
-const MIN_COMPRESSED_BYTES: usize = 4 * 1024;
-
-/// The headers kept as evidence, and no others: some carry what is nobody's business.
+/// The headers kept as evidence, and no others: some carry secrets.
 const KEPT_HEADERS: [&str; 7] = [
     "content-type",
     "user-agent",
@@ -39,18 +36,20 @@ pub struct Entry {
     pub received_at: Timestamp,
     /// How it proved itself.
     pub proof: Proof,
-    /// The SHA-256 of the body, in hex.
-    pub body_sha256: String,
+    /// The SHA-256 of the body.
+    pub body_sha256: [u8; 32],
     /// The body's size as it arrived.
     pub body_bytes: usize,
-    /// The body as it is kept.
-    pub(super) body: KeptBody,
-    /// The headers that are kept.
-    headers: Vec<(&'static str, HeaderValue)>,
+    /// The partition of its items.
+    pub(super) pk: String,
+    /// The event and the body, as its call remembers them.
+    pub(super) event_body: EventBody,
+    /// The headers that are kept, and the body.
+    pub(super) evidence: Evidence,
     /// What to do with it.
     pub content: Content,
-    /// Objects that must be in the bucket before the items are written: key and content.
-    pub(super) objects: Vec<(String, Bytes)>,
+    /// The evidence, if it must be in the bucket before the items are written.
+    pub(super) object: Option<Object>,
 }
 
 /// What the ledger does with a delivery.
@@ -80,28 +79,20 @@ pub enum Content {
     },
 }
 
-#[derive(Clone)]
-pub(super) enum KeptBody {
-    Plain(Bytes),
-    Zstd(Vec<u8>),
-    /// In the bucket, compressed, under this key.
-    Claimed(String),
-}
-
 impl fmt::Debug for Entry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { provider, source, body_sha256, .. } = self;
-        let mut entry = formatter.debug_struct("Entry");
-        entry
+        let Self { provider, source, body_bytes, .. } = self;
+        formatter
+            .debug_struct("Entry")
             .field("provider", provider)
             .field("source", source)
-            .field("body_sha256", body_sha256)
+            .field("body_bytes", body_bytes)
             .finish_non_exhaustive()
     }
 }
 
 impl Entry {
-    /// Prepares a verified delivery: stale ones for quarantine, large values for the bucket.
+    /// Prepares a verified delivery: a stale one is for quarantine, large evidence for the bucket.
     pub fn new(
         provider: Provider,
         source: &str,
@@ -111,19 +102,16 @@ impl Entry {
         normalized: Normalized,
     ) -> Self {
         let body = verified.body();
-        let body_sha256 = sha256(body);
-        let mut objects = Vec::new();
-        let mut content = Content::new(verified.proof().freshness, normalized);
-        if let Content::Event(event) = &mut content {
-            event.record.replace_larger_than(MAX_INLINE_BYTES, |value| {
-                let sha256 = sha256(value.as_bytes());
-                let key = claim::value_key(provider.name(), source, &sha256);
-                let claim = claim::claim(&key, &sha256, value.len());
-                objects.push((key, Bytes::from(value)));
-                claim
-            });
-        }
-        let kept = KeptBody::new(body, &body_sha256, &mut objects);
+        let body_sha256: [u8; 32] = Sha256::digest(body).into();
+        let content = Content::new(verified.proof().freshness, normalized);
+        let event = hash(content.dedupe_key(&body_sha256).as_bytes());
+        let event_body = EventBody { event, body: first_bytes(&body_sha256) };
+        let pk = match content.call_id() {
+            Some(call_id) => key::call(provider.name(), source, call_id).pk,
+            None => key::event_pk(provider.name(), source, &event_body),
+        };
+        let kept = kept_headers(headers, &KEPT_HEADERS);
+        let (evidence, object) = Evidence::pack(provider, &pk, &kept, body, &body_sha256);
         Self {
             provider,
             source: source.to_owned(),
@@ -131,10 +119,11 @@ impl Entry {
             proof: verified.proof(),
             body_sha256,
             body_bytes: body.len(),
-            body: kept,
-            headers: kept_headers(headers).collect(),
+            pk,
+            event_body,
+            evidence,
             content,
-            objects,
+            object,
         }
     }
 
@@ -152,34 +141,12 @@ impl Entry {
 
     /// What makes two deliveries the same event: the provider's key, or the body's hash.
     pub(super) fn dedupe_key(&self) -> String {
-        let key = match &self.content {
-            Content::Event(event) => event.dedupe_key.as_ref(),
-            Content::Ignored { dedupe_key, .. } | Content::Quarantined { dedupe_key, .. } => {
-                dedupe_key.as_ref()
-            }
-        };
-        key.cloned().unwrap_or_else(|| format!("body#{}", self.body_sha256))
-    }
-
-    /// The kept headers as a JSON object; the values of a doubled one are joined by commas.
-    pub(super) fn headers_json(&self) -> String {
-        let mut kept = Map::new();
-        for (name, value) in &self.headers {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            match kept.get_mut(*name) {
-                Some(Value::String(known)) => *known = format!("{known}, {value}"),
-                _ => drop(kept.insert((*name).to_owned(), Value::from(value))),
-            }
-        }
-        Value::Object(kept).to_string()
+        self.content.dedupe_key(&self.body_sha256)
     }
 
     /// The call it is about, if it names one.
     pub fn call_id(&self) -> Option<&str> {
-        match &self.content {
-            Content::Event(event) => Some(&event.call_id),
-            Content::Ignored { call_id, .. } | Content::Quarantined { call_id, .. } => call_id.as_deref(),
-        }
+        self.content.call_id()
     }
 
     /// The provider's name for the kind of event, where it could be read.
@@ -212,6 +179,21 @@ impl Content {
         }
     }
 
+    fn call_id(&self) -> Option<&str> {
+        match self {
+            Self::Event(event) => Some(&event.call_id),
+            Self::Ignored { call_id, .. } | Self::Quarantined { call_id, .. } => call_id.as_deref(),
+        }
+    }
+
+    fn dedupe_key(&self, body_sha256: &[u8; 32]) -> String {
+        let key = match self {
+            Self::Event(event) => event.dedupe_key.as_ref(),
+            Self::Ignored { dedupe_key, .. } | Self::Quarantined { dedupe_key, .. } => dedupe_key.as_ref(),
+        };
+        key.cloned().unwrap_or_else(|| format!("body#{}", hex::encode(body_sha256)))
+    }
+
     fn quarantined_event(event: CallEvent, reason: &'static str) -> Self {
         let CallEvent { kind, dedupe_key, call_id, .. } = event;
         Self::Quarantined { reason, kind: Some(kind), dedupe_key, call_id: Some(call_id) }
@@ -220,33 +202,4 @@ impl Content {
     fn unusable(unusable: Unusable) -> Self {
         Self::Quarantined { reason: unusable.code(), kind: None, dedupe_key: None, call_id: None }
     }
-}
-
-impl KeptBody {
-    fn new(body: &Bytes, sha256: &str, objects: &mut Vec<(String, Bytes)>) -> Self {
-        if body.len() < MIN_COMPRESSED_BYTES {
-            return Self::Plain(body.clone());
-        }
-        match zstd::bulk::compress(body, zstd::DEFAULT_COMPRESSION_LEVEL) {
-            Ok(compressed) if compressed.len() > MAX_INLINE_BYTES => {
-                let key = claim::evidence_key(sha256);
-                objects.push((key.clone(), Bytes::from(compressed)));
-                Self::Claimed(key)
-            }
-            Ok(compressed) => Self::Zstd(compressed),
-            // Compressing into memory has no way to fail; if it finds one, the body is kept as it is.
-            Err(_) => Self::Plain(body.clone()),
-        }
-    }
-}
-
-fn kept_headers(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, HeaderValue)> {
-    headers.iter().filter_map(|(name, value)| {
-        let name = KEPT_HEADERS.into_iter().find(|kept| *kept == name.as_str())?;
-        Some((name, value.clone()))
-    })
-}
-
-fn sha256(content: &[u8]) -> String {
-    hex::encode(Sha256::digest(content))
 }

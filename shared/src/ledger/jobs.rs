@@ -18,38 +18,19 @@
 //! ```
 //!
 //! A newer link for a job that is being copied leaves its lease alone. A job whose item lacks what a copy
-//! needs goes from its lease to `failed` at once.
-//!
-//! | state | has |
-//! |---|---|
-//! | pending | `url`, `work_due`: due at once |
-//! | copying | `lease`, `lease_until` = `work_due`, `attempts` |
-//! | retry | `next_attempt_at` = `work_due`, `last_error` |
-//! | stored | `s3_key`, `size_bytes`, `sha256`, `sha512`, `crc64nvme`, `etag`, `content_type`, `copied_at`; no `url` |
-//! | expired, rejected, failed | `reason`, `last_error`, `ended_at`; the `url` stays for a person's retry |
-//!
-//! `work_shard` and `work_due` put an item in the sparse `work` index; ended jobs have neither. A
-//! copier that dies leaves its job due at `lease_until`. `version` is raised by every change, so that
-//! a webhook that replaces the link writes over nothing it has not seen.
-
-use aws_sdk_dynamodb::types::AttributeValue;
+//! needs goes from its lease to `failed` at once. [`item::recording`] has the attributes of each state.
 
 use self::change::Changed;
-use super::item::{self, get_text, number, text};
+use super::item::recording::{WORK, change as changes, key_of};
+use super::item::{self, get_text, text};
 use super::key::{self, Key};
 use super::{Ledger, Unavailable, unavailable};
 use crate::provider::Provider;
 use crate::timestamp::{Timestamp, rfc3339};
 
 mod change;
-mod end;
-mod job;
 
-pub use end::{Copied, End, Finished, MadeDue, Problem};
-pub use job::{Job, Link};
-
-/// What the `work` index calls due recordings: `recording#<shard>`.
-const WORK: &str = "recording";
+pub use super::item::recording::{Copied, End, Job, Link, Problem, State};
 
 /// The `work` index.
 const WORK_INDEX: &str = "work";
@@ -63,7 +44,7 @@ pub struct Due {
     work_due: String,
 }
 
-/// What became of the wish to have a job.
+/// The result of `lease`.
 #[derive(Clone, Debug)]
 pub enum Leased {
     /// It is the caller's now.
@@ -74,13 +55,40 @@ pub enum Leased {
     Unreadable,
 }
 
-/// Whether a lease is still one's own.
+/// The result of `renew`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
     /// It is, and lasts longer now.
     Held,
     /// Somebody else may have the job, or it has ended.
     Lost,
+}
+
+/// The result of `finish`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It is written.
+    Written,
+    /// The link was replaced while the old one was tried in vain: the job is pending again.
+    Requeued,
+    /// The lease was another's by then; nothing was written.
+    Lost,
+}
+
+/// The result of `make_due`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MadeDue {
+    /// It is due.
+    Due,
+    /// There is no such recording.
+    NotFound,
+    /// It has not ended, or is stored.
+    NotEnded {
+        /// The name of its state.
+        state: String,
+    },
+    /// It has no link to copy it from.
+    NoLink,
 }
 
 impl Leased {
@@ -107,24 +115,8 @@ impl Ledger {
     /// The table did not answer.
     pub async fn lease(&self, key: &Key, now: Timestamp, lease_seconds: u64) -> Result<Leased, Unavailable> {
         let lease = format!("{:032x}", fastrand::u128(..));
-        let update = "SET #state = :copying, #lease = :lease, #lease_until = :until, #work_due = :until, \
-                      #work_shard = :shard, #leased_at = :now \
-                      REMOVE #next_attempt_at, #reason, #ended_at ADD #attempts :one, #version :one";
-        // A pending job is due at once, whatever the clock was that wrote when.
-        let condition = "#state = :pending \
-                         OR (#state = :retry AND #work_due <= :now) \
-                         OR (#state = :copying AND #lease_until <= :now)";
-        let values = vec![
-            (":copying", text("copying")),
-            (":pending", text("pending")),
-            (":retry", text("retry")),
-            (":lease", text(&lease)),
-            (":until", text(rfc3339(later(now, lease_seconds)))),
-            (":shard", text(key::work_shard(WORK, &key.pk))),
-            (":now", text(rfc3339(now))),
-            (":one", number(1)),
-        ];
-        let item = match self.change(key, update, condition, values).await? {
+        let change = changes::lease(key, &lease, now, later(now, lease_seconds));
+        let item = match self.change(key, change).await? {
             Changed::Done(item) => item,
             // Our own request went through and its answer was lost; this is the answer to the repetition.
             Changed::Unmet(Some(item)) if get_text(&item, "lease") == Some(&lease) => item,
@@ -142,13 +134,7 @@ impl Ledger {
     /// # Errors
     /// The table did not answer; the lease is what it was, or longer.
     pub async fn renew(&self, job: &Job, now: Timestamp, lease_seconds: u64) -> Result<Lease, Unavailable> {
-        let update = "SET #lease_until = :until, #work_due = :until ADD #version :one";
-        let values = vec![
-            (":lease", text(&job.lease)),
-            (":until", text(rfc3339(later(now, lease_seconds)))),
-            (":one", number(1)),
-        ];
-        match self.change(&job.key, update, "#lease = :lease", values).await? {
+        match self.change(&job.key, changes::renew(job, later(now, lease_seconds))).await? {
             Changed::Done(_) => Ok(Lease::Held),
             Changed::Unmet(_) => Ok(Lease::Lost),
         }
@@ -161,28 +147,7 @@ impl Ledger {
     /// # Errors
     /// The table did not answer; safe to call again.
     pub async fn finish(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, Unavailable> {
-        let (fields, removed) = end.change(now);
-        let sets: Vec<_> = fields.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
-        let update = format!(
-            "SET #last_lease = :lease, {} REMOVE {} ADD #version :one, #attempts :counted",
-            sets.join(", "),
-            removed.iter().map(|name| format!("#{name}")).collect::<Vec<_>>().join(", "),
-        );
-        let placeholders: Vec<_> = fields.iter().map(|(name, _)| format!(":{name}")).collect();
-        let counted =
-            AttributeValue::N(if matches!(end, End::PutBack { .. }) { "-1" } else { "0" }.to_owned());
-        let mut values = vec![(":lease", text(&job.lease)), (":one", number(1)), (":counted", counted)];
-        values.extend(placeholders.iter().map(String::as_str).zip(fields.iter().map(|(_, v)| v.clone())));
-        let condition = match end {
-            End::Stored(_) => "#lease = :lease",
-            _ => {
-                // A newer link has all its attempts before it, even where its text is the same.
-                values.push((":url", text(job.link.expose())));
-                values.push((":attempt", number(job.attempt)));
-                "#lease = :lease AND #url = :url AND #attempts = :attempt"
-            }
-        };
-        let found = match self.change(&job.key, &update, condition, values).await? {
+        let found = match self.change(&job.key, changes::finish(job, end, now)).await? {
             Changed::Done(_) => return Ok(Finished::Written),
             Changed::Unmet(found) => found.unwrap_or_default(),
         };
@@ -240,46 +205,22 @@ impl Ledger {
         recording_id: &str,
         now: Timestamp,
     ) -> Result<MadeDue, Unavailable> {
-        let key =
-            Key { pk: key::call(provider.name(), source, call_id).pk, sk: key::recording_sk(recording_id) };
-        let update = "SET #state = :pending, #work_shard = :shard, #work_due = :now, #due_since = :now, \
-                      #attempts = :none REMOVE #reason, #ended_at ADD #version :one";
-        let condition = "#state IN (:expired, :rejected, :failed) AND attribute_exists(#url)";
-        let values = vec![
-            (":pending", text("pending")),
-            (":expired", text("expired")),
-            (":rejected", text("rejected")),
-            (":failed", text("failed")),
-            (":shard", text(key::work_shard(WORK, &key.pk))),
-            (":now", text(rfc3339(now))),
-            (":none", number(0)),
-            (":one", number(1)),
-        ];
-        Ok(match self.change(&key, update, condition, values).await? {
+        let key = key_of(&key::call(provider.name(), source, call_id).pk, recording_id);
+        Ok(match self.change(&key, changes::make_due(&key, now)).await? {
             Changed::Done(_) => MadeDue::Due,
             Changed::Unmet(None) => MadeDue::NotFound,
-            Changed::Unmet(Some(found)) => match get_text(&found, "state").unwrap_or_default() {
+            Changed::Unmet(Some(found)) => match State::of(&found) {
                 // Our own request went through and its answer was lost.
-                "pending" if get_text(&found, "due_since") == Some(&rfc3339(now)) => MadeDue::Due,
-                "expired" | "rejected" | "failed" => MadeDue::NoLink,
-                state => MadeDue::NotEnded { state: state.to_owned() },
+                Some(State::Pending) if get_text(&found, "due_since") == Some(&rfc3339(now)) => MadeDue::Due,
+                Some(state) if state.has_failed() && !item::is_newer(&found) => MadeDue::NoLink,
+                _ => MadeDue::NotEnded { state: get_text(&found, "state").unwrap_or_default().to_owned() },
             },
         })
     }
 
     /// Puts a job back whose link was replaced while the old one was tried in vain.
     async fn requeue(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, Unavailable> {
-        let update = "SET #last_lease = :lease, #state = :pending, #work_due = :now, \
-                      #last_error = :last_error REMOVE #lease, #lease_until ADD #version :one";
-        let last_error = end.problem().map(Problem::to_string).unwrap_or_default();
-        let values: Vec<(&str, AttributeValue)> = vec![
-            (":lease", text(&job.lease)),
-            (":pending", text("pending")),
-            (":now", text(rfc3339(now))),
-            (":last_error", text(last_error)),
-            (":one", number(1)),
-        ];
-        Ok(match self.change(&job.key, update, "#lease = :lease", values).await? {
+        Ok(match self.change(&job.key, changes::requeue(job, end, now)).await? {
             Changed::Done(_) => Finished::Requeued,
             Changed::Unmet(found) => {
                 let ours = found.as_ref().and_then(|item| get_text(item, "last_lease")) == Some(&job.lease);
@@ -290,16 +231,7 @@ impl Ledger {
 
     /// Ends a job whose item lacks what a copy needs. Nothing else would ever take it off the index.
     async fn end_unreadable(&self, key: &Key, lease: &str, now: Timestamp) -> Result<(), Unavailable> {
-        let update = "SET #state = :failed, #reason = :reason, #last_error = :reason, #ended_at = :now \
-                      REMOVE #lease, #lease_until, #work_shard, #work_due ADD #version :one";
-        let values = vec![
-            (":failed", text("failed")),
-            (":reason", text("job_unreadable")),
-            (":now", text(rfc3339(now))),
-            (":lease", text(lease)),
-            (":one", number(1)),
-        ];
-        self.change(key, update, "#lease = :lease", values).await.map(|_| ())
+        self.change(key, changes::end_unreadable(lease, now)).await.map(|_| ())
     }
 }
 

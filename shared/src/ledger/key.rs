@@ -4,9 +4,22 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::item::{self, text};
+use super::applied::{EventBody, hash};
+
+/// The partition key's attribute.
+pub const PK: &str = "pk";
+/// The sort key's attribute.
+pub const SK: &str = "sk";
+/// A call's sort key.
+pub const CALL: &str = "CALL";
+/// How a delivery's sort key starts.
+pub const DELIVERY_PREFIX: &str = "DELIVERY#";
+/// How a recording's sort key starts.
+pub const RECORDING_PREFIX: &str = "RECORDING#";
 
 /// The longest name in bytes that stands in a key as it is; a longer one is replaced by its hash.
 /// DynamoDB takes sort keys of 1,024 bytes, S3 object keys as long.
@@ -33,28 +46,76 @@ pub struct Key {
 impl Key {
     /// The key as the SDK takes it.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
-        HashMap::from([(item::PK.to_owned(), text(&self.pk)), (item::SK.to_owned(), text(&self.sk))])
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        HashMap::from([(PK.to_owned(), text(&self.pk)), (SK.to_owned(), text(&self.sk))])
+    }
+}
+
+/// The names in a partition key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// The provider.
+    pub provider: &'a str,
+    /// The source.
+    pub source: &'a str,
+    /// The call as it stands in keys; see [`name`].
+    pub call: &'a str,
+}
+
+impl<'a> Names<'a> {
+    /// Reads the partition key of a call, or of a body that names no call.
+    pub fn of(pk: &'a str) -> Option<Self> {
+        let mut parts = pk.splitn(4, '#').skip(1);
+        Some(Self { provider: parts.next()?, source: parts.next()?, call: parts.next()? })
     }
 }
 
 /// The key of a call's record.
 pub fn call(provider: &str, source: &str, call_id: &str) -> Key {
-    Key { pk: format!("CALL#{provider}#{source}#{}", name(call_id)), sk: item::CALL.to_owned() }
+    Key { pk: format!("CALL#{provider}#{source}#{}", name(call_id)), sk: CALL.to_owned() }
+}
+
+/// How the partition keys of a source's calls begin; of all of a provider's, without a source.
+pub fn calls_prefix(provider: &str, source: Option<&str>) -> String {
+    source.map_or_else(|| format!("CALL#{provider}#"), |source| format!("CALL#{provider}#{source}#"))
 }
 
 /// The partition of a body that names no call.
-pub fn event_pk(provider: &str, source: &str, dedupe_key: &str) -> String {
-    format!("EVENT#{provider}#{source}#{}", name(dedupe_key))
+pub fn event_pk(provider: &str, source: &str, body: &EventBody) -> String {
+    format!("EVENT#{provider}#{source}#{}", short(&body.body))
 }
 
-/// The sort key of a delivery.
-pub fn delivery_sk(dedupe_key: &str) -> String {
-    format!("{}{}", item::DELIVERY_PREFIX, name(dedupe_key))
+/// The sort key of a delivery: its event and its body.
+pub fn delivery_sk(EventBody { event, body }: &EventBody) -> String {
+    format!("{}{}#{}", DELIVERY_PREFIX, short(event), short(body))
+}
+
+/// The id of a delivery among those of its call, from its sort key: `A-Z a-z 0-9 - _` only.
+pub fn delivery_id(sk: &str) -> Option<String> {
+    Some(sk.strip_prefix(DELIVERY_PREFIX)?.replace('#', ""))
+}
+
+/// The folder of a call in the bucket, under `evidence/` or `values/`: `<provider>/<source>/<hash>/`.
+///
+/// The hash is of the whole partition key, so no two calls share a folder.
+pub fn folder(pk: &str) -> Option<String> {
+    let Names { provider, source, .. } = Names::of(pk)?;
+    Some(format!("{provider}/{source}/{}/", short(&hash(pk.as_bytes()))))
+}
+
+/// Where a call stands among others in the indexes: by time, then in a fixed order without meaning.
+pub fn time_key(time: &str, pk: &str) -> String {
+    format!("{time}#{}", short(&hash(pk.as_bytes())[..12]))
+}
+
+/// Bytes as text for keys: base64url without padding.
+fn short(bytes: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The sort key of a recording.
 pub fn recording_sk(recording_id: &str) -> String {
-    format!("{}{}", item::RECORDING_PREFIX, name(recording_id))
+    format!("{}{}", RECORDING_PREFIX, name(recording_id))
 }
 
 /// The partition of the `work` index that an item's due work stands in: `<what>#<shard>`.

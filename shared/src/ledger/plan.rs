@@ -1,4 +1,4 @@
-//! What to write for a delivery, given what has been seen of the table: a pure function.
+//! The writes for a delivery, given what has been seen of the table: a pure function.
 //!
 //! The first plan assumes that nothing is there. If that is wrong, the cancelled transaction answers
 //! with the items that are, and the next plan knows them.
@@ -6,16 +6,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::applied::{Applied, Known};
 use super::entry::{Content, Entry};
-use super::item::Item;
-use crate::event::{CallEvent, RecordingLink};
-use crate::record::{Record, merge};
+use super::item::call::{self, Call, NewCall};
+use super::item::delivery::{self, State};
+use super::item::{self, Item, recording};
+use super::values::Object;
+use crate::event::CallEvent;
+use crate::record::merge;
 use crate::timestamp::rfc3339;
 
-/// The largest record, as stored, that a CALL item takes; DynamoDB's limit for an item is 400 KB.
-const MAX_RECORD_BYTES: usize = 320 * 1024;
-
-/// What happened to a delivery.
+/// The result of applying a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Applied to its call's record.
@@ -30,188 +31,216 @@ pub enum Outcome {
     Ignored,
 }
 
-/// What the table holds of a delivery's call, as far as it has been seen.
-#[derive(Clone, Debug, Default)]
+/// The items of the table that were in the way of a delivery.
+#[derive(Clone, Default)]
 pub struct Seen {
-    pub(super) call: Option<SeenCall>,
-    /// The body's hash of the delivery that has the dedupe key.
-    pub(super) delivery: Option<String>,
-    /// Whether this body is there beside the delivery that has the dedupe key.
-    pub(super) beside: bool,
-    pub(super) recording: Option<SeenRecording>,
+    call: Option<Call>,
+    delivery: Option<Item>,
+    recording: Option<Item>,
+    /// Whether a newer version wrote one of them.
+    is_newer: bool,
 }
 
-/// A CALL item that was seen.
-#[derive(Clone, Debug)]
-pub struct SeenCall {
-    /// `None` if what is stored is no record.
-    pub(super) record: Option<Record>,
-    pub(super) revision: u64,
-    pub(super) first_seen_at: String,
-}
-
-/// A RECORDING item that was seen.
-#[derive(Clone)]
-pub struct SeenRecording {
-    pub(super) state: String,
-    pub(super) url: Option<String>,
-    pub(super) source_expires_at: Option<String>,
-    pub(super) version: u64,
-    /// The rest of it, which stays as it is.
-    pub(super) item: Item,
-}
-
-impl fmt::Debug for SeenRecording {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, version, .. } = self;
-        formatter
-            .debug_struct("SeenRecording")
-            .field("state", state)
-            .field("version", version)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What to do next.
-#[derive(Clone, Debug)]
-pub enum Plan<'a> {
+/// The next step for a delivery.
+pub enum Plan {
     /// Nothing: the ledger has it.
     Done(Outcome),
     /// One transaction.
     Transact {
-        /// What it writes, each under its condition.
-        writes: Vec<Write<'a>>,
-        /// What happened if it commits.
+        /// The objects that must be in the bucket before.
+        objects: Vec<Object>,
+        /// The writes, each under its condition.
+        writes: Vec<Write>,
+        /// The result if it commits.
         outcome: Outcome,
     },
 }
 
-/// One item of a transaction, with its condition.
-#[derive(Clone, Debug)]
-pub enum Write<'a> {
-    /// The call's record: new where nothing is replaced, else where the revision is what it was.
-    Call {
-        /// The record.
-        record: Cow<'a, Record>,
-        /// What it takes the place of.
-        replaces: Option<&'a SeenCall>,
-    },
-    /// The delivery, which must not be there yet.
-    Delivery {
-        /// What became of it.
-        state: State,
-        /// Which key it takes.
-        place: Place,
-    },
-    /// The copy job: new where nothing is replaced, else where the version is what it was.
-    Recording {
-        /// From where to copy.
-        link: &'a RecordingLink,
-        /// What gets the new link.
-        replaces: Option<&'a SeenRecording>,
-    },
-    /// Writes nothing: no delivery may have the dedupe key.
-    NotApplied,
+/// One item of a transaction.
+pub struct Write {
+    /// Which of the delivery's items it is.
+    pub kind: Kind,
+    /// The item to put.
+    pub item: Item,
+    /// The condition under which it is put.
+    pub condition: Condition,
 }
 
-/// What became of a delivery.
+/// The kinds of items that a delivery writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It is in the record.
-    Applied,
-    /// No record has use for it.
-    Ignored,
-    /// It waits for a person, for this reason.
-    Quarantined(&'static str),
+pub enum Kind {
+    /// The record.
+    Call,
+    /// The evidence.
+    Delivery,
+    /// The copy job.
+    Recording,
 }
 
-/// Which key a delivery takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The dedupe key.
-    Key,
-    /// Beside another body that has the dedupe key.
-    Beside,
+/// The condition of a write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// There is no such item.
+    New,
+    /// An attribute of the item is what was seen.
+    Seen {
+        /// The attribute's name.
+        attribute: &'static str,
+        /// What was seen of it; `None` if the item has none.
+        value: Option<aws_sdk_dynamodb::types::AttributeValue>,
+    },
 }
 
-/// The next step for a delivery.
-pub fn plan<'a>(entry: &'a Entry, seen: &'a Seen) -> Plan<'a> {
-    let is_this = |known: &String| *known == entry.body_sha256;
-    match &entry.content {
-        Content::Event(_) | Content::Ignored { .. }
-            if seen.delivery.as_ref().is_some_and(|known| is_this(known) || seen.beside) =>
-        {
-            Plan::Done(Outcome::Duplicate)
+impl Seen {
+    /// Takes note of the item that was in the way of a write, or of its absence.
+    pub fn learn(&mut self, kind: Kind, found: Option<Item>) {
+        self.is_newer |= found.as_ref().is_some_and(item::is_newer);
+        match kind {
+            Kind::Call => self.call = found.as_ref().map(call::read),
+            Kind::Delivery => self.delivery = found,
+            Kind::Recording => self.recording = found,
         }
-        Content::Event(event) => apply(event, seen),
-        Content::Ignored { .. } => {
-            let place = if seen.delivery.is_some() { Place::Beside } else { Place::Key };
-            let writes = vec![Write::Delivery { state: State::Ignored, place }];
-            Plan::Transact { writes, outcome: Outcome::Ignored }
+    }
+}
+
+/// The next step for a delivery whose evidence is kept for some days.
+pub fn plan(entry: &Entry, seen: &Seen, retention_days: u64) -> Plan {
+    Planner { entry, seen, retention_days }.plan()
+}
+
+#[derive(Clone, Copy)]
+struct Planner<'a> {
+    entry: &'a Entry,
+    seen: &'a Seen,
+    retention_days: u64,
+}
+
+impl Planner<'_> {
+    fn plan(self) -> Plan {
+        match &self.entry.content {
+            Content::Event(event) => self.apply(event),
+            Content::Ignored { .. } if self.seen.delivery.is_some() => Plan::Done(Outcome::Duplicate),
+            Content::Ignored { .. } => Plan::Transact {
+                objects: self.entry.object.iter().cloned().collect(),
+                writes: vec![self.delivery(State::Ignored, None)],
+                outcome: Outcome::Ignored,
+            },
+            Content::Quarantined { reason, .. } => self.quarantine(reason, None),
         }
-        Content::Quarantined { .. } if seen.delivery.as_ref().is_some_and(is_this) => {
-            Plan::Done(Outcome::Duplicate)
+    }
+
+    fn apply(self, event: &CallEvent) -> Plan {
+        let Self { entry, seen, .. } = self;
+        let recording = self.recording(event);
+        let nothing = Applied::default();
+        let applied = match &seen.call {
+            None => &nothing,
+            Some(Call { applied: Some(applied), .. }) => applied,
+            Some(Call { applied: None, .. }) => return self.quarantine("record_unreadable", recording),
+        };
+        let known = applied.know(&entry.event_body);
+        if known == Known::Body {
+            return Plan::Done(Outcome::Duplicate);
         }
-        Content::Quarantined { reason, .. } => quarantine(seen, reason, None),
-    }
-}
-
-fn apply<'a>(event: &'a CallEvent, seen: &'a Seen) -> Plan<'a> {
-    let revises = seen.delivery.is_some();
-    let recording = (event.recording.as_ref()).filter(|link| is_news(link, seen.recording.as_ref()));
-    let recording = recording.map(|link| Write::Recording { link, replaces: seen.recording.as_ref() });
-    let record = match &seen.call {
-        None => Cow::Borrowed(&event.record),
-        Some(SeenCall { record: None, .. }) => return quarantine(seen, "record_unreadable", recording),
-        Some(SeenCall { record: Some(known), revision, .. }) => {
-            let record = event.record.clone();
-            let new = if revises { record.into_revision(*revision) } else { record };
-            Cow::Owned(merge(known.clone(), new))
+        if seen.is_newer {
+            return self.quarantine("newer_format", None);
         }
-    };
-    if !record.fits(MAX_RECORD_BYTES) {
-        return quarantine(seen, "record_too_large", recording);
+        let is_revision = known == Known::Event;
+        let record = match &seen.call {
+            None => Cow::Borrowed(&event.record),
+            Some(call) if !call.unreadable.is_empty() => {
+                return self.quarantine("record_unreadable", recording);
+            }
+            Some(call) => {
+                let record = event.record.clone();
+                let new = if is_revision { record.into_revision(call.columns.revision) } else { record };
+                Cow::Owned(merge(call.record.clone(), new))
+            }
+        };
+        let Some(applied) = applied.with(&entry.event_body) else {
+            return self.quarantine("too_many_events", recording);
+        };
+        let now = rfc3339(entry.received_at);
+        let seen_revision = seen.call.as_ref().map(|call| call.columns.revision);
+        let written = call::write(&NewCall {
+            provider: entry.provider,
+            pk: &entry.pk,
+            call_id: &event.call_id,
+            record: &record,
+            applied: &applied,
+            revision: seen_revision.unwrap_or(0) + 1,
+            first_seen_at: seen.call.as_ref().map_or(&now, |call| &call.first_seen_at),
+            updated_at: &now,
+        });
+        let Ok(call::Written { item, mut objects }) = written else {
+            return self.quarantine("record_too_large", recording);
+        };
+        objects.extend(entry.object.clone());
+        let condition = seen_revision.map_or(Condition::New, |revision| Condition::Seen {
+            attribute: "revision",
+            value: Some(item::number(revision)),
+        });
+        let mut writes = Vec::with_capacity(3);
+        writes.push(Write { kind: Kind::Call, item, condition });
+        writes.push(self.delivery(State::Applied, None));
+        writes.extend(recording);
+        let outcome = if is_revision { Outcome::Revised } else { Outcome::Accepted };
+        Plan::Transact { objects, writes, outcome }
     }
-    let place = if revises { Place::Beside } else { Place::Key };
-    let mut writes = Vec::with_capacity(3);
-    writes.push(Write::Call { record, replaces: seen.call.as_ref() });
-    writes.push(Write::Delivery { state: State::Applied, place });
-    writes.extend(recording);
-    Plan::Transact { writes, outcome: if revises { Outcome::Revised } else { Outcome::Accepted } }
+
+    /// Keeps a delivery for a person to look at, unless it is kept already.
+    fn quarantine(self, reason: &str, recording: Option<Write>) -> Plan {
+        if let Some(delivery) = &self.seen.delivery {
+            let is_waiting = State::of(delivery) == Some(State::Quarantined);
+            return Plan::Done(if is_waiting { Outcome::Quarantined } else { Outcome::Duplicate });
+        }
+        let mut writes = vec![self.delivery(State::Quarantined, Some(reason))];
+        writes.extend(recording);
+        let objects = self.entry.object.iter().cloned().collect();
+        Plan::Transact { objects, writes, outcome: Outcome::Quarantined }
+    }
+
+    /// The delivery: new, or in place of the same body that was not applied when it came before.
+    fn delivery(self, state: State, reason: Option<&str>) -> Write {
+        let Self { entry, seen, retention_days } = self;
+        let item = delivery::write(entry, state, reason, retention_days);
+        let condition = seen.delivery.as_ref().map_or(Condition::New, |seen| Condition::Seen {
+            attribute: "state",
+            value: seen.get("state").cloned(),
+        });
+        Write { kind: Kind::Delivery, item, condition }
+    }
+
+    /// The copy job of a link that is new, or newer than the one of the job that was seen.
+    fn recording(self, event: &CallEvent) -> Option<Write> {
+        let Self { entry, seen, .. } = self;
+        let link = event.recording.as_ref()?;
+        let Some(job) = &seen.recording else {
+            let item = recording::write(&entry.pk, &event.call_id, link, entry.received_at);
+            return Some(Write { kind: Kind::Recording, item, condition: Condition::New });
+        };
+        if item::is_newer(job) || !recording::is_newer_link(link, job) {
+            return None;
+        }
+        let version = item::number(recording::version(job));
+        let condition = Condition::Seen { attribute: "version", value: Some(version) };
+        let item = recording::relink(job, link, entry.received_at);
+        Some(Write { kind: Kind::Recording, item, condition })
+    }
 }
 
-/// Keeps a delivery for a person to look at, unless its event was applied when it was younger.
-///
-/// It does not take the dedupe key: a sound copy that comes later must still be applied.
-fn quarantine<'a>(seen: &Seen, reason: &'static str, recording: Option<Write<'a>>) -> Plan<'a> {
-    if seen.beside {
-        return Plan::Done(Outcome::Quarantined);
+impl fmt::Debug for Plan {
+    /// None of the items: they are the call.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(outcome) => formatter.debug_tuple("Done").field(outcome).finish(),
+            Self::Transact { writes, outcome, .. } => formatter
+                .debug_struct("Transact")
+                .field("outcome", outcome)
+                .field("conditions", &writes.iter().map(|write| &write.condition).collect::<Vec<_>>())
+                .finish_non_exhaustive(),
+        }
     }
-    let mut writes = vec![Write::Delivery { state: State::Quarantined(reason), place: Place::Beside }];
-    if seen.delivery.is_none() {
-        writes.push(Write::NotApplied);
-    }
-    writes.extend(recording);
-    Plan::Transact { writes, outcome: Outcome::Quarantined }
-}
-
-/// Whether a link is worth writing: the recording is new, or it is not copied and this link is newer.
-///
-/// Of two links the one that lasts longer is newer, whichever came first. Where that can't be told, the
-/// one that came last is: a link that nobody follows is lost.
-fn is_news(link: &RecordingLink, known: Option<&SeenRecording>) -> bool {
-    let Some(known) = known else { return true };
-    let expires_at = link.expires_at.map(rfc3339);
-    let is_another = known.url.as_deref() != Some(&link.url);
-    match (expires_at.as_deref(), known.source_expires_at.as_deref()) {
-        _ if known.state == "stored" => false,
-        (Some(this), Some(other)) if this < other => is_another && has_ended(&known.state),
-        (this, other) => is_another || this > other,
-    }
-}
-
-fn has_ended(state: &str) -> bool {
-    matches!(state, "expired" | "rejected" | "failed")
 }
 
 #[cfg(test)]

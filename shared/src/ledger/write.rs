@@ -5,18 +5,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
 };
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::encode::{Encoded, encode};
-use super::item::{self, number};
-use super::plan::{Outcome, Plan, Seen, Write, plan};
+use super::plan::{Condition, Outcome, Plan, Seen, Write, plan};
+use super::values::Object;
 use super::{Entry, Ledger, Unavailable, unavailable};
 
 /// How many objects are put at a time.
-const CLAIMS_AT_ONCE: usize = 32;
+const PUTS_AT_ONCE: usize = 32;
 
 /// The pause before the second try; doubled for each one after it, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -33,33 +32,26 @@ impl Ledger {
     /// # Errors
     /// The stores could not do it before the deadline. The sender must try again.
     pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, Unavailable> {
-        for some in entry.objects.chunks(CLAIMS_AT_ONCE) {
-            let mut puts = Vec::with_capacity(some.len());
-            for (key, content) in some {
-                puts.push(self.claims.put(key, content.clone()));
-            }
-            tokio::time::timeout_at(deadline, try_join_all(puts)).await.map_err(|_| late())??;
-        }
         let mut seen = Seen::default();
         let mut pause = FIRST_PAUSE;
         // The token makes a transaction safe to repeat when its answer was lost.
         let mut token = new_token();
         loop {
-            let (writes, outcome) = match plan(entry, &seen) {
+            let (objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
                 Plan::Done(outcome) => return Ok(outcome),
-                Plan::Transact { writes, outcome } => (writes, outcome),
+                Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
-            let transact = self.transact(entry, &writes, &token);
+            self.put_objects(&objects, deadline).await?;
+            let kinds: Vec<_> = writes.iter().map(|write| write.kind).collect();
+            let transact = self.transact(writes, &token);
             match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
                 Ok(()) => return Ok(outcome),
                 Err(Failure::Conditions(reasons)) => {
-                    let mut learned = seen.clone();
-                    for (write, reason) in writes.iter().zip(reasons) {
+                    for (kind, reason) in kinds.into_iter().zip(reasons) {
                         if reason.code() == Some("ConditionalCheckFailed") {
-                            learned.learn(write, reason.item);
+                            seen.learn(kind, reason.item);
                         }
                     }
-                    seen = learned;
                     token = new_token();
                 }
                 Err(Failure::Refused) => {
@@ -81,9 +73,17 @@ impl Ledger {
         }
     }
 
-    async fn transact(&self, entry: &Entry, writes: &[Write<'_>], token: &str) -> Result<(), Failure> {
+    async fn put_objects(&self, objects: &[Object], deadline: Instant) -> Result<(), Unavailable> {
+        for some in objects.chunks(PUTS_AT_ONCE) {
+            let puts = try_join_all(some.iter().map(|object| self.bucket.put(object)));
+            tokio::time::timeout_at(deadline, puts).await.map_err(|_| late())??;
+        }
+        Ok(())
+    }
+
+    async fn transact(&self, writes: Vec<Write>, token: &str) -> Result<(), Failure> {
         let request = self.client.transact_write_items().client_request_token(token);
-        let items = writes.iter().map(|write| self.transact_item(entry, write)).collect::<Result<_, _>>()?;
+        let items = writes.into_iter().map(|write| self.transact_item(write)).collect::<Result<_, _>>()?;
         let Err(error) = request.set_transact_items(Some(items)).send().await else { return Ok(()) };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -102,38 +102,23 @@ impl Ledger {
         }
     }
 
-    fn transact_item(&self, entry: &Entry, write: &Write<'_>) -> Result<TransactWriteItem, Failure> {
-        let put =
-            Put::builder().table_name(&self.table).return_values_on_condition_check_failure(Return::AllOld);
-        let incomplete =
-            |error: aws_sdk_dynamodb::error::BuildError| Failure::Transient(Unavailable(error.to_string()));
-        let item = TransactWriteItem::builder();
-        Ok(match encode(entry, write, self.retention_days).map_err(Failure::Transient)? {
-            Encoded::Create(new) => item.put(
-                put.set_item(Some(new))
-                    .condition_expression("attribute_not_exists(pk)")
-                    .build()
-                    .map_err(incomplete)?,
-            ),
-            Encoded::Replace { item: new, counter, seen } => item.put(
-                put.set_item(Some(new))
-                    .condition_expression("#counter = :seen")
-                    .expression_attribute_names("#counter", counter)
-                    .expression_attribute_values(":seen", number(seen))
-                    .build()
-                    .map_err(incomplete)?,
-            ),
-            Encoded::Absent(key) => item.condition_check(
-                ConditionCheck::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(key.attributes()))
-                    .condition_expression(format!("attribute_not_exists({})", item::PK))
-                    .return_values_on_condition_check_failure(Return::AllOld)
-                    .build()
-                    .map_err(incomplete)?,
-            ),
-        }
-        .build())
+    fn transact_item(&self, write: Write) -> Result<TransactWriteItem, Failure> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .return_values_on_condition_check_failure(Return::AllOld)
+            .set_item(Some(write.item));
+        let put = match write.condition {
+            Condition::New => put.condition_expression("attribute_not_exists(pk)"),
+            Condition::Seen { attribute, value: Some(seen) } => put
+                .condition_expression("#seen = :seen")
+                .expression_attribute_names("#seen", attribute)
+                .expression_attribute_values(":seen", seen),
+            Condition::Seen { attribute, value: None } => put
+                .condition_expression("attribute_not_exists(#seen)")
+                .expression_attribute_names("#seen", attribute),
+        };
+        let put = put.build().map_err(|error| Failure::Transient(Unavailable(error.to_string())))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 }
 

@@ -1,11 +1,13 @@
 //! Folding two records of one call together.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::registers::Register;
-use super::{Record, field};
+use super::{List, Record, field};
 use crate::status::Status;
 
 /// Everything both records know about a call.
@@ -14,7 +16,7 @@ use crate::status::Status;
 /// in the order of `supersedes` stays; sets are united, a member that one side lists twice stays
 /// twice.
 pub fn merge(one: Record, other: Record) -> Record {
-    let Record { registers, mut sets } = one;
+    let Record { registers, mut lists } = one;
     let (mut one, mut others) = (
         registers.into_ordered().into_iter().peekable(),
         other.registers.into_ordered().into_iter().peekable(),
@@ -35,16 +37,19 @@ pub fn merge(one: Record, other: Record) -> Record {
         });
     }
     drop_old_forms(&mut registers);
-    for (name, members) in other.sets {
-        let known = sets.entry(name).or_default();
-        *known = unite(std::mem::take(known), members);
+    for (path, List { members, large }) in other.lists {
+        let known = lists.entry(path).or_default();
+        known.members = unite(std::mem::take(&mut known.members), members);
+        known.large.extend(large);
+        known.large.sort_unstable();
+        known.large.dedup();
     }
-    Record { registers: registers.into_iter().collect(), sets }
+    Record { registers: registers.into_iter().collect(), lists }
 }
 
 /// Which of two registers stands: the first body of a key before its revisions, a terminal status
 /// before any other, then the later event, then a value that was read before one that was derived,
-/// then a fixed order of the values themselves.
+/// then the order of the values' hashes.
 fn supersedes(one: &Register, other: &Register) -> Ordering {
     let terminal = |register: &Register| {
         field::is_status(&register.path) && register.value.as_str().is_some_and(is_terminal)
@@ -53,7 +58,23 @@ fn supersedes(one: &Register, other: &Register) -> Ordering {
         .then_with(|| terminal(one).cmp(&terminal(other)))
         .then_with(|| one.stamp.cmp(&other.stamp))
         .then_with(|| other.derived.cmp(&one.derived))
-        .then_with(|| compare(&one.value, &other.value))
+        .then_with(|| compare_values(one, other))
+}
+
+/// A fixed order of values, wherever they are: a value in the bucket is known by its hash, so any two
+/// different values are compared by that.
+fn compare_values(one: &Register, other: &Register) -> Ordering {
+    if one.value == other.value && one.large == other.large {
+        return Ordering::Equal;
+    }
+    hash(one).cmp(&hash(other))
+}
+
+fn hash(register: &Register) -> Cow<'_, str> {
+    match &register.large {
+        Some(large) => Cow::Borrowed(&large.sha256),
+        None => Cow::Owned(hex::encode(Sha256::digest(register.value.to_string()))),
+    }
 }
 
 /// A call or a recording in such a status does not change any more.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Path, Stamp};
+use super::{LargeValue, Path, Stamp};
 
 /// A value and the event that set it.
 #[derive(Clone)]
@@ -14,7 +14,10 @@ pub(crate) struct Register {
     pub(crate) stamp: Stamp,
     /// Computed by us instead of read from the payload.
     pub(crate) derived: bool,
+    /// Null if the value is in the bucket.
     pub(crate) value: Value,
+    /// Where the value is, if it is in the bucket.
+    pub(crate) large: Option<LargeValue>,
 }
 
 /// How many registers a record may have for each new one to be compared with all of them.
@@ -60,10 +63,6 @@ impl Registers {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Register> {
         self.0.iter_mut()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// By path.

@@ -46,8 +46,20 @@ impl Record {
         ids
     }
 
+    /// Whether any event spoke of a recording.
+    pub fn has_recording(&self) -> bool {
+        self.registers.iter().any(|register| register.path.starts_with("recordings."))
+    }
+
+    /// Whether any event had a transcript.
+    pub fn has_transcript(&self) -> bool {
+        let list = self.lists.get("transcript.turns");
+        list.is_some_and(|list| !list.members.is_empty() || !list.large.is_empty())
+            || self.registers.get("transcript.text").is_some()
+    }
+
     fn render_set(&self, path: &str) -> Value {
-        let mut members = self.sets.get(path).cloned().unwrap_or_default();
+        let mut members = self.lists.get(path).map_or_else(Vec::new, |list| list.members.clone());
         // The sets are stored in the order of their values; people read them in the order of time.
         members.sort_by_cached_key(|member| {
             let number = |name: &str| member.get(name).and_then(Value::as_i64);

@@ -83,7 +83,7 @@ pub(super) const CALLS: &[Calls] = &[
         on: &[TABLE],
     },
     Calls {
-        at: "shared/src/ledger/claim.rs",
+        at: "shared/src/ledger/values.rs",
         of: &["put_object"],
         by: Ledger(&["apply"]),
         on: &[EVIDENCE, VALUES],
@@ -131,7 +131,7 @@ pub(super) const CALLS: &[Calls] = &[
         by: Own("recordings"),
         on: &[RECORDINGS],
     },
-    Calls { at: "functions/query/src/claims.rs", of: &["get_object"], by: Own("query"), on: &[VALUES] },
+    Calls { at: "functions/query/src/large.rs", of: &["get_object"], by: Own("query"), on: &[VALUES] },
     Calls {
         at: "functions/query/src/recording.rs",
         of: &["get_object"],

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
-};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure};
 
 use crate::ledger::item::Item;
+use crate::ledger::item::recording::change::Change;
 use crate::ledger::key::Key;
 use crate::ledger::{Ledger, Unavailable, unavailable};
 
-/// What came of a conditional update.
+/// The result of a conditional update.
 #[derive(Debug)]
 pub(super) enum Changed {
     /// It was made; this is the item now.
@@ -21,21 +20,16 @@ pub(super) enum Changed {
 }
 
 impl Ledger {
-    /// Makes an update under a condition. In both expressions `#name` stands for the attribute `name`.
-    pub(super) async fn change(
-        &self,
-        key: &Key,
-        update: &str,
-        condition: &str,
-        values: Vec<(&str, AttributeValue)>,
-    ) -> Result<Changed, Unavailable> {
-        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    /// Makes an update under a condition.
+    pub(super) async fn change(&self, key: &Key, change: Change) -> Result<Changed, Unavailable> {
+        let Change { update, condition, values } = change;
+        let names = names(&[&update, &condition]);
         let request = (self.client.update_item().table_name(&self.table))
             .set_key(Some(key.attributes()))
             .update_expression(update)
             .condition_expression(condition)
-            .set_expression_attribute_names(Some(names(&[update, condition])))
-            .set_expression_attribute_values(Some(values))
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values.into_iter().collect()))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         match request.send().await {

@@ -9,11 +9,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Entry, Outcome, Plan, Seen, plan};
-use crate::ledger::encode::{Encoded, encode};
-use crate::ledger::item::{Item, get_number, get_text};
-use crate::proof::Delivery;
-use crate::proof::{Ed25519Signer, HmacKey};
+use super::{Condition, Entry, Outcome, Plan, Seen, Write, call, plan};
+use crate::ledger::item::{Item, get_bytes, get_number, get_text};
+use crate::ledger::values::value_key;
+use crate::proof::{Delivery, Ed25519Signer, HmacKey};
 use crate::provider::Provider;
 use crate::record::Record;
 use crate::source::Source;
@@ -24,69 +23,80 @@ mod order;
 
 const TOKEN: &str = "a-token-of-more-than-22-characters";
 
+/// Items by key, and the objects in the bucket.
 #[derive(Default)]
-struct Table(BTreeMap<(String, String), Item>);
+struct Table {
+    items: BTreeMap<(String, String), Item>,
+    objects: BTreeMap<String, Bytes>,
+}
 
 impl Table {
     fn apply(&mut self, entry: &Entry) -> Outcome {
         let mut seen = Seen::default();
         for _ in 0..8 {
-            let before = seen.clone();
-            let (writes, outcome) = match plan(entry, &before) {
+            let (objects, writes, outcome) = match plan(entry, &seen, 400) {
                 Plan::Done(outcome) => return outcome,
-                Plan::Transact { writes, outcome } => (writes, outcome),
+                Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
-            let encoded: Vec<_> = writes.iter().map(|write| encode(entry, write, 400).unwrap()).collect();
-            if encoded.iter().all(|write| self.meets(write)) {
-                for write in encoded {
-                    if let Encoded::Create(item) | Encoded::Replace { item, .. } = write {
-                        self.0.insert(key(&item), item);
-                    }
-                }
+            for object in objects {
+                self.objects.entry(object.key).or_insert(object.content);
+            }
+            if writes.iter().all(|write| self.meets(write)) {
+                self.items.extend(writes.into_iter().map(|write| (key(&write.item), write.item)));
                 return outcome;
             }
-            for (write, encoded) in writes.iter().zip(&encoded).filter(|(_, encoded)| !self.meets(encoded)) {
-                seen.learn(write, self.found(encoded).cloned());
+            for write in writes.iter().filter(|write| !self.meets(write)) {
+                seen.learn(write.kind, self.items.get(&key(&write.item)).cloned());
             }
         }
         panic!("the plans do not come to an end")
     }
 
-    fn found(&self, write: &Encoded) -> Option<&Item> {
-        match write {
-            Encoded::Create(item) | Encoded::Replace { item, .. } => self.0.get(&key(item)),
-            Encoded::Absent(key) => self.0.get(&(key.pk.clone(), key.sk.clone())),
+    fn meets(&self, write: &Write) -> bool {
+        match (&write.condition, self.items.get(&key(&write.item))) {
+            (Condition::New, found) => found.is_none(),
+            (Condition::Seen { attribute, value }, found) => {
+                found.and_then(|item| item.get(*attribute)) == value.as_ref()
+            }
         }
     }
 
-    fn meets(&self, write: &Encoded) -> bool {
-        let found = self.found(write);
-        match write {
-            Encoded::Create(_) | Encoded::Absent(_) => found.is_none(),
-            Encoded::Replace { counter, seen, .. } => {
-                found.and_then(|item| get_number::<u64>(item, counter)) == Some(*seen)
-            }
+    fn of(&self, prefix: &str) -> Vec<&Item> {
+        let is_one = |item: &&Item| get_text(item, "sk").unwrap().starts_with(prefix);
+        self.items.values().filter(is_one).collect()
+    }
+
+    /// The record of the only call, with what is in the bucket.
+    fn record(&self) -> Record {
+        let [item] = self.of("CALL")[..] else { panic!("not one call") };
+        let read = call::read(item);
+        assert_eq!(read.unreadable, Vec::<String>::new());
+        let mut record = read.record;
+        for (path, large) in record.large_values() {
+            let object = &self.objects[&value_key(get_text(item, "pk").unwrap(), &large.sha256)];
+            record.put_back(&path, &large, serde_json::from_slice(object).unwrap());
         }
+        record
     }
 
     /// All that is known, without when and in how many steps it came to be known.
     fn known(&self) -> Value {
-        let items = self.0.values().map(|item| match get_text(item, "type").unwrap() {
-            "CALL" => {
-                let record: Record = serde_json::from_str(get_text(item, "record").unwrap()).unwrap();
-                json!({
-                    "record": record.render(),
-                    "status": get_text(item, "status"),
-                    "from": get_text(item, "from_number"),
-                    "time": get_text(item, "time_key"),
-                })
-            }
+        let items = self.items.values().map(|item| match get_text(item, "sk").unwrap().split('#').next() {
+            Some("CALL") => json!({
+                "record": self.record().render(),
+                "status": get_text(item, "status"),
+                "from": get_text(item, "from"),
+                "time": get_text(item, "time_key"),
+            }),
             // Which of several links is followed depends on which came last, where nothing else tells.
-            "RECORDING" => json!([get_text(item, "sk"), get_text(item, "state"), item.contains_key("url")]),
-            // A revision's sort key tells which body came first.
-            _ => {
-                json!([get_text(item, "dedupe_key"), get_text(item, "body_sha256"), get_text(item, "state")])
+            Some("RECORDING") => {
+                json!([get_text(item, "sk"), get_text(item, "state"), item.contains_key("url")])
             }
+            _ => json!([
+                get_text(item, "dedupe_key"),
+                get_bytes(item, "body_sha256").map(hex::encode),
+                get_text(item, "state"),
+            ]),
         });
         let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
         items.sort_unstable();
@@ -152,46 +162,164 @@ fn a_revision_adds_fields_and_changes_none() {
         [&first, &second, &third, &second, &first].map(|entry| table.apply(entry)),
         [Outcome::Accepted, Outcome::Revised, Outcome::Revised, Outcome::Duplicate, Outcome::Duplicate,]
     );
-    let call = table.0.values().find(|item| get_text(item, "type") == Some("CALL")).unwrap();
-    let record: Record = serde_json::from_str(get_text(call, "record").unwrap()).unwrap();
+    let record = table.record();
     assert_eq!(record.get("duration_seconds"), Some(&json!(120)));
     assert_eq!(record.text("analysis.disposition"), Some("first"));
     assert_eq!(record.text("transcript.text"), Some("second"));
     assert_eq!(record.text("campaign.id"), Some("b2"));
     assert_eq!(record.text("links.console"), Some("https://third.example"));
-    assert_eq!(get_number::<u64>(call, "revision"), Some(3));
+    assert_eq!(get_number::<u64>(table.of("CALL")[0], "revision"), Some(3));
 }
 
 #[test]
 fn a_record_that_outgrows_its_item_goes_to_quarantine_with_its_recording() {
     let mut data = json!({ "callSid": "c", "recordingUrl": "https://media.example/r.mp3" });
-    for index in 0..100 {
-        data[format!("field-{index}")] = json!("x".repeat(10_000));
+    // Too small to be worth an object each, and too many for an item.
+    for index in 0..500 {
+        data[format!("field-{index}")] = json!("x".repeat(900));
     }
     let entry = entry(Provider::Callkaro, &json!({ "event": "call_ended", "data": data }).to_string());
     let mut table = Table::default();
     assert_eq!(table.apply(&entry), Outcome::Quarantined);
     assert_eq!(table.apply(&entry), Outcome::Quarantined);
-    let of =
-        |kind: &str| table.0.values().filter(|item| get_text(item, "type") == Some(kind)).collect::<Vec<_>>();
-    assert_eq!(get_text(of("DELIVERY")[0], "reason"), Some("record_too_large"));
-    assert_eq!((of("CALL").len(), of("DELIVERY").len(), of("RECORDING").len()), (0, 1, 1));
+    let [calls, deliveries, recordings] = ["CALL", "DELIVERY", "RECORDING"].map(|kind| table.of(kind));
+    assert_eq!(get_text(deliveries[0], "reason"), Some("record_too_large"));
+    assert!(!deliveries[0].contains_key("expires_at_epoch"), "what waits for a person does not expire");
+    assert_eq!((calls.len(), deliveries.len(), recordings.len()), (0, 1, 1));
 }
 
 #[test]
-fn large_values_are_claimed_and_stay_out_of_the_item() {
-    let transcription = "word ".repeat(10_000);
-    let body = json!({ "event": "call_ended", "data": { "callSid": "c", "transcription": transcription } })
-        .to_string();
-    let entry = entry(Provider::Callkaro, &body);
-    let (key, content) = &entry.objects[0];
-    assert_eq!(serde_json::from_slice::<Value>(content).unwrap(), json!(transcription));
+fn large_values_are_in_the_bucket_and_not_in_the_item() {
+    let summary = "word ".repeat(10_000);
+    let body = json!({ "event": "call_ended", "data": { "callSid": "c", "disposition_reason": summary } });
+    let entry = entry(Provider::Callkaro, &body.to_string());
     let mut table = Table::default();
     assert_eq!(table.apply(&entry), Outcome::Accepted);
-    let call = table.0.values().find(|item| get_text(item, "type") == Some("CALL")).unwrap();
-    let record: Record = serde_json::from_str(get_text(call, "record").unwrap()).unwrap();
-    assert_eq!(record.get("transcript.text").unwrap()["$claim"]["s3_key"], json!(key));
+    assert_eq!(table.record().text("analysis.disposition"), Some(&*summary));
+    let call = table.of("CALL")[0];
     assert!(get_text(call, "record").unwrap().len() < 1_000);
+    let (key, content) = table.objects.first_key_value().unwrap();
+    assert!(key.starts_with("values/callkaro/default/"), "{key}");
+    assert_eq!(serde_json::from_slice::<Value>(content).unwrap(), json!(summary));
+}
+
+#[test]
+fn many_middling_values_go_to_the_bucket_until_the_rest_fits() {
+    let mut data = json!({ "callSid": "c" });
+    for index in 0..60 {
+        data[format!("field-{index:02}")] = json!(format!("{index}").repeat(7_500));
+    }
+    let body = json!({ "event": "call_ended", "data": data });
+    let mut table = Table::default();
+    assert_eq!(table.apply(&entry(Provider::Callkaro, &body.to_string())), Outcome::Accepted);
+    assert!((5..60).contains(&table.objects.len()), "{}", table.objects.len());
+    let extensions = &table.record().render()["extensions"];
+    assert_eq!(extensions["data.field-59"], data["field-59"]);
+    assert_eq!(extensions.as_object().unwrap().len(), 60);
+}
+
+#[test]
+fn a_long_transcript_is_packed_and_a_very_long_one_is_in_the_bucket() {
+    let turns = |count: usize, random: bool| -> Value {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut word = || if random { format!("{:016x}", rng.u64(..)) } else { "yes, of course".to_owned() };
+        let turn =
+            |index| json!({ "id": format!("t-{index}"), "role": "agent", "message": { "content": word() } });
+        (0..count).map(turn).collect()
+    };
+    for (turns, objects) in [(turns(200, false), 0), (turns(4_000, true), 1)] {
+        let body =
+            json!({ "event": "call.completed", "data": { "call_session_id": "c", "transcripts": turns } });
+        let mut table = Table::default();
+        table.apply(&entry(Provider::Agni, &body.to_string()));
+        let values = table.objects.keys().filter(|key| key.starts_with("values/")).count();
+        assert_eq!(values, objects);
+        assert!(!get_text(table.of("CALL")[0], "record").unwrap().contains("content"));
+        assert_eq!(
+            table.record().render()["transcript"]["turns"].as_array().unwrap().len(),
+            turns.as_array().unwrap().len()
+        );
+    }
+}
+
+#[test]
+fn dedupe_outlasts_the_evidence() {
+    let body = r#"{"event":"call_ended","data":{"callSid":"c","call_duration":5}}"#;
+    let entry = entry(Provider::Callkaro, body);
+    let mut table = Table::default();
+    assert_eq!(table.apply(&entry), Outcome::Accepted);
+    table.items.retain(|(_, sk), _| sk == "CALL");
+    assert_eq!(table.apply(&entry), Outcome::Duplicate);
+    assert_eq!(table.items.len(), 1);
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_never_written_over() {
+    let body = |duration: u32| {
+        let link = format!("https://m.example/r.mp3?{duration}");
+        json!({ "event": "call_ended", "data": { "callSid": "c", "call_duration": duration, "recordingUrl": link } })
+            .to_string()
+    };
+    for newer in ["CALL", "RECORDING"] {
+        let mut table = Table::default();
+        assert_eq!(table.apply(&entry(Provider::Callkaro, &body(1))), Outcome::Accepted);
+        let key = table.items.keys().find(|(_, sk)| sk.starts_with(newer)).unwrap().clone();
+        table.items.get_mut(&key).unwrap().insert("format".to_owned(), crate::ledger::item::number(999));
+        let before = table.items[&key].clone();
+        assert_eq!(table.apply(&entry(Provider::Callkaro, &body(1))), Outcome::Duplicate);
+        let second = entry(Provider::Callkaro, &body(2));
+        assert_eq!([table.apply(&second), table.apply(&second)], [Outcome::Quarantined; 2], "{newer}");
+        assert_eq!(table.items[&key], before);
+        let reasons: Vec<_> =
+            table.of("DELIVERY").into_iter().filter_map(|item| get_text(item, "reason")).collect();
+        assert_eq!(reasons, ["newer_format"]);
+    }
+}
+
+#[test]
+fn a_damaged_record_is_not_written_over() {
+    let body = |text: &str| {
+        json!({ "event": "call_ended", "data": { "callSid": "c", "transcription": text } }).to_string()
+    };
+    let damages: [(&str, aws_sdk_dynamodb::types::AttributeValue); 4] = [
+        ("applied", crate::ledger::item::bytes(vec![1; 33])),
+        ("record", crate::ledger::item::text("{")),
+        ("transcript", crate::ledger::item::bytes(vec![0; 9])),
+        ("transcript", crate::ledger::item::text("not bytes")),
+    ];
+    for (attribute, damage) in damages {
+        let mut table = Table::default();
+        table.apply(&entry(Provider::Callkaro, &body("hello")));
+        let key = table.items.keys().find(|(_, sk)| sk == "CALL").unwrap().clone();
+        table.items.get_mut(&key).unwrap().insert(attribute.to_owned(), damage);
+        let before = table.items[&key].clone();
+        assert_eq!(
+            table.apply(&entry(Provider::Callkaro, &body("more"))),
+            Outcome::Quarantined,
+            "{attribute}"
+        );
+        assert_eq!(table.items[&key], before);
+        let reasons: Vec<_> =
+            table.of("DELIVERY").into_iter().filter_map(|item| get_text(item, "reason")).collect();
+        assert_eq!(reasons, ["record_unreadable"]);
+    }
+}
+
+#[test]
+fn a_fresh_copy_of_a_body_that_waits_resolves_it() {
+    let body = "CallSid=c&CallStatus=completed&CallbackSource=s&SequenceNumber=3";
+    let stale = {
+        let mut entry = entry(Provider::Telnyx, body);
+        entry.content = entry.quarantined("stale").unwrap().content;
+        entry
+    };
+    let mut table = Table::default();
+    assert_eq!([table.apply(&stale), table.apply(&stale)], [Outcome::Quarantined; 2]);
+    assert_eq!(table.apply(&entry(Provider::Telnyx, body)), Outcome::Accepted);
+    let [delivery] = table.of("DELIVERY")[..] else { panic!("not one delivery") };
+    assert_eq!((get_text(delivery, "state"), get_text(delivery, "work_shard")), (Some("applied"), None));
+    assert!(delivery.contains_key("expires_at_epoch"));
+    assert_eq!(table.apply(&stale), Outcome::Duplicate);
 }
 
 fn record_of(bodies: &[&str]) -> Value {
@@ -199,9 +327,7 @@ fn record_of(bodies: &[&str]) -> Value {
     for body in bodies {
         table.apply(&entry(Provider::Telnyx, body));
     }
-    let call = table.0.values().find(|item| get_text(item, "type") == Some("CALL")).unwrap();
-    let record: Record = serde_json::from_str(get_text(call, "record").unwrap()).unwrap();
-    Value::Object(record.render())
+    Value::Object(table.record().render())
 }
 
 #[test]
@@ -242,11 +368,10 @@ fn another_link_takes_over_while_the_recording_is_not_copied() {
     {
         let mut table = Table::default();
         table.apply(&entry(Provider::Callkaro, &body("zzz", "")));
-        let is_job = |item: &Item| get_text(item, "type") == Some("RECORDING");
-        let key = table.0.iter().find(|(_, item)| is_job(item)).unwrap().0.clone();
-        table.0.get_mut(&key).unwrap().insert("state".to_owned(), crate::ledger::item::text(state));
+        let key = table.items.keys().find(|(_, sk)| sk.starts_with("RECORDING")).unwrap().clone();
+        table.items.get_mut(&key).unwrap().insert("state".to_owned(), crate::ledger::item::text(state));
         table.apply(&entry(Provider::Callkaro, &body("aaa", r#","batchId":"b""#)));
-        let job = &table.0[&key];
+        let job = &table.items[&key];
         let expected = (Some(then), Some("https://m.example/r.mp3?token=aaa"));
         assert_eq!((get_text(job, "state"), get_text(job, "url")), expected, "{state}");
     }

@@ -1,10 +1,10 @@
-//! The calls of a day, or of a number, newest first.
+//! The calls of a day, or of a party, newest first.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
-use super::Call;
 use super::walk::{Read, Walked, walk};
-use crate::ledger::item::{Item, get_text, text};
+use crate::ledger::item::call::Columns;
+use crate::ledger::item::{Item, PK, get_text, text};
 use crate::ledger::{Ledger, Unavailable, key, unavailable};
 use crate::provider::Provider;
 
@@ -26,9 +26,9 @@ pub struct Listing {
 pub enum By {
     /// The UTC day, `YYYY-MM-DD`.
     Day(String),
-    /// The caller's number, E.164.
+    /// The caller as lists show it: a number, else an address.
     From(String),
-    /// The called number, E.164.
+    /// The called party, likewise.
     To(String),
 }
 
@@ -47,7 +47,7 @@ pub struct Filter {
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The calls, newest first. There may be none although there are more to come.
-    pub calls: Vec<Call>,
+    pub calls: Vec<Columns>,
     /// The [`Listing::before`] of the next page; `None` if this is the last.
     pub next: Option<String>,
 }
@@ -56,7 +56,7 @@ pub struct Page {
 const UNKNOWN_STATUS: &str = "unknown";
 
 impl Ledger {
-    /// A page of the calls of a day or of a number, newest first.
+    /// A page of the calls of a day or of a party, newest first.
     ///
     /// Pages that follow each other have every call exactly once, as long as nothing is written.
     ///
@@ -69,7 +69,7 @@ impl Ledger {
                 self.read_index(listing, &partitions[index], before, limit)
             })
             .await?;
-        let calls = found.iter().map(|(_, item)| Call::read(item)).collect();
+        let calls = found.iter().map(|(_, item)| Columns::read(item)).collect();
         Ok(Page { calls, next: rest_before })
     }
 
@@ -83,7 +83,7 @@ impl Ledger {
         let (index, attribute) = listing.by.index();
         let mut condition = "#partition = :partition".to_owned();
         let mut query = self.client.query().table_name(&self.table).index_name(index);
-        // A call's `time_key` ends in its name, so it stands in a partition once, and reading on from
+        // A call's `time_key` ends in a hash of its key, so it stands in a partition once, and reading on from
         // below it is all that the service's own LastEvaluatedKey would do.
         if let Some(before) = before {
             condition.push_str(" AND time_key < :before");
@@ -114,15 +114,15 @@ impl By {
     fn index(&self) -> (&'static str, &'static str) {
         match self {
             Self::Day(_) => ("by-time", "day_shard"),
-            Self::From(_) => ("by-from", "from_number"),
-            Self::To(_) => ("by-to", "to_number"),
+            Self::From(_) => ("by-from", "from"),
+            Self::To(_) => ("by-to", "to"),
         }
     }
 
     fn partitions(&self) -> Vec<String> {
         match self {
             Self::Day(day) => (0..key::DAY_SHARDS).map(|shard| key::day_shard(day, shard)).collect(),
-            Self::From(number) | Self::To(number) => vec![number.clone()],
+            Self::From(party) | Self::To(party) => vec![key::name(party).into_owned()],
         }
     }
 }
@@ -130,21 +130,35 @@ impl By {
 impl Filter {
     fn apply(&self, mut query: QueryFluentBuilder) -> QueryFluentBuilder {
         let mut conditions = Vec::new();
-        let wanted = [
-            ("#provider", ":provider", "provider", self.provider.map(Provider::name)),
-            ("#source", ":source", "source", self.source.as_deref()),
-            ("#status", ":status", "status", self.status.as_deref()),
-        ];
-        for (name, value, attribute, wanted) in wanted {
-            let Some(wanted) = wanted else { continue };
-            query = query.expression_attribute_names(name, attribute);
-            if (attribute, wanted) == ("status", UNKNOWN_STATUS) {
-                conditions.push(format!("attribute_not_exists({name})"));
-            } else {
-                query = query.expression_attribute_values(value, text(wanted));
-                conditions.push(format!("{name} = {value}"));
+        let prefixes = self.prefixes();
+        for (index, prefix) in prefixes.iter().enumerate() {
+            query = query.expression_attribute_values(format!(":prefix{index}"), text(prefix));
+        }
+        if !prefixes.is_empty() {
+            let begins = |index| format!("begins_with({PK}, :prefix{index})");
+            conditions
+                .push(format!("({})", (0..prefixes.len()).map(begins).collect::<Vec<_>>().join(" OR ")));
+        }
+        match self.status.as_deref() {
+            None => {}
+            Some(UNKNOWN_STATUS) => conditions.push("attribute_not_exists(#status)".to_owned()),
+            Some(status) => {
+                query = query.expression_attribute_values(":status", text(status));
+                conditions.push("#status = :status".to_owned());
             }
         }
+        if self.status.is_some() {
+            query = query.expression_attribute_names("#status", "status");
+        }
         if conditions.is_empty() { query } else { query.filter_expression(conditions.join(" AND ")) }
+    }
+
+    /// How the partition keys begin of the calls of the provider and the source, as far as they are given.
+    fn prefixes(&self) -> Vec<String> {
+        match (self.provider, self.source.as_deref()) {
+            (None, None) => Vec::new(),
+            (Some(provider), source) => vec![key::calls_prefix(provider.name(), source)],
+            (None, source) => Provider::ALL.map(|provider| key::calls_prefix(provider.name(), source)).into(),
+        }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
-use super::Call;
-use crate::ledger::item::{self, Item, get_number, get_text, text};
+use super::{Call, Delivery, Recording};
+use crate::ledger::item::call::{self, COLUMNS};
+use crate::ledger::item::{self, Item, delivery, get_text, recording, text};
 use crate::ledger::key::{self, Key};
 use crate::ledger::{Ledger, Unavailable, unavailable};
 use crate::provider::Provider;
@@ -13,6 +12,8 @@ use crate::provider::Provider;
 /// All that the ledger has of one call.
 #[derive(Clone, Debug)]
 pub struct Story {
+    /// The call's partition key.
+    pub pk: String,
     /// The call.
     pub call: Call,
     /// Its recordings' copy jobs, in the order of their keys.
@@ -20,108 +21,6 @@ pub struct Story {
     /// Its deliveries, by dedupe key, then state, then body.
     pub deliveries: Vec<Delivery>,
 }
-
-/// A recording's copy job. The link it is copied from is not here and never shown.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Recording {
-    /// The provider's id, or one made from the link.
-    pub recording_id: String,
-    /// pending, copying, retry, stored, expired, rejected or failed.
-    pub state: Option<String>,
-    /// The host of the link.
-    pub source_host: Option<String>,
-    /// When the link stops working, RFC 3339 UTC.
-    pub source_expires_at: Option<String>,
-    /// How long it is, whole seconds.
-    pub duration_seconds: Option<u64>,
-    /// How large it is, bytes.
-    pub size_bytes: Option<u64>,
-    /// How many audio channels it has.
-    pub channels: Option<u64>,
-    /// Its media type.
-    pub content_type: Option<String>,
-    /// The SHA-256 of the copy, hex.
-    pub sha256: Option<String>,
-    /// The SHA-512 of the copy, hex.
-    pub sha512: Option<String>,
-    /// Where the copy is in the bucket.
-    pub s3_key: Option<String>,
-    /// How often copying was tried.
-    pub attempts: Option<u64>,
-    /// What went wrong the last time.
-    pub last_error: Option<String>,
-    /// Why it ended without a copy.
-    pub reason: Option<String>,
-    /// When the job was made, RFC 3339 UTC.
-    pub created_at: Option<String>,
-    /// When the copy was complete, RFC 3339 UTC.
-    pub copied_at: Option<String>,
-    /// When it ended without a copy, RFC 3339 UTC.
-    pub ended_at: Option<String>,
-    /// When copying is due, RFC 3339 UTC.
-    pub next_attempt_at: Option<String>,
-}
-
-/// The evidence of one delivery, without its body and headers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Delivery {
-    /// What makes two deliveries the same event.
-    pub dedupe_key: Option<String>,
-    /// applied, ignored or quarantined.
-    pub state: Option<String>,
-    /// The SHA-256 of the body, hex.
-    pub body_sha256: Option<String>,
-    /// The body's size, bytes.
-    pub bytes: Option<u64>,
-    /// The provider's name for the kind of event.
-    pub kind: Option<String>,
-    /// Why it is quarantined.
-    pub reason: Option<String>,
-    /// When it arrived, RFC 3339 UTC.
-    pub received_at: Option<String>,
-    /// What the check vouches for: signed or bearer.
-    pub trust: Option<String>,
-    /// How it was checked.
-    pub verification: Option<String>,
-}
-
-/// The attributes that are read; links, bodies and headers are not among them.
-const READ: &[&str] = &[
-    item::TYPE,
-    "attempts",
-    "body_bytes",
-    "body_sha256",
-    "call_id",
-    "channels",
-    "content_type",
-    "copied_at",
-    "created_at",
-    "dedupe_key",
-    "duration_seconds",
-    "ended_at",
-    "first_seen_at",
-    "kind",
-    "last_error",
-    "provider",
-    "reason",
-    "received_at",
-    "record",
-    "recording_id",
-    "revision",
-    "s3_key",
-    "sha256",
-    "sha512",
-    "size_bytes",
-    "source",
-    "source_expires_at",
-    "source_host",
-    "state",
-    "time_key",
-    "trust",
-    "updated_at",
-    "verification",
-    "work_due",
-];
 
 impl Ledger {
     /// One call's whole story; `None` if no delivery of it was applied.
@@ -135,13 +34,23 @@ impl Ledger {
         call_id: &str,
     ) -> Result<Option<Story>, Unavailable> {
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
-        let items = self.read_partition(pk, None).await?;
-        let of =
-            |kind: &'static str| items.iter().filter(move |item| get_text(item, item::TYPE) == Some(kind));
-        let Some(call) = of(item::CALL).next().map(Call::read) else { return Ok(None) };
-        let mut deliveries: Vec<_> = of(item::DELIVERY).map(Delivery::read).collect();
+        let items = self.read_partition(&pk, None).await?;
+        let sk = |item: &Item| get_text(item, item::SK).unwrap_or_default().to_owned();
+        let (mut found, mut recordings, mut deliveries) = (None, Vec::new(), Vec::new());
+        for item in &items {
+            match &*sk(item) {
+                item::CALL => found = Some(call::read(item)),
+                sk if sk.starts_with(item::RECORDING_PREFIX) => recordings.push(Recording::read(item)),
+                sk if sk.starts_with(item::DELIVERY_PREFIX) => deliveries.push(Delivery::read(item)),
+                _ => {}
+            }
+        }
+        let Some(call) = found else { return Ok(None) };
+        if !call.unreadable.is_empty() {
+            tracing::error!(pk, unreadable = call.unreadable.join("; "), "not all of a call can be read");
+        }
         deliveries.sort_unstable();
-        Ok(Some(Story { call, recordings: of(item::RECORDING).map(Recording::read).collect(), deliveries }))
+        Ok(Some(Story { pk, call, recordings, deliveries }))
     }
 
     /// One recording's copy job; `None` if no link to it was ever delivered.
@@ -156,17 +65,18 @@ impl Ledger {
         recording_id: &str,
     ) -> Result<Option<Recording>, Unavailable> {
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
-        let items = self.read_partition(pk, Some(key::recording_sk(recording_id))).await?;
+        let items = self.read_partition(&pk, Some(key::recording_sk(recording_id))).await?;
         Ok(items.first().map(Recording::read))
     }
 
     /// The items of a partition, or the one with a sort key, in the order of their keys.
     ///
     /// Consistent: what a webhook has answered 200 to is there.
-    async fn read_partition(&self, pk: String, sk: Option<String>) -> Result<Vec<Item>, Unavailable> {
+    async fn read_partition(&self, pk: &str, sk: Option<String>) -> Result<Vec<Item>, Unavailable> {
+        let shown = shown();
         let names: HashMap<_, _> =
-            READ.iter().enumerate().map(|(index, name)| (format!("#{index}"), (*name).to_owned())).collect();
-        let projection: Vec<_> = (0..READ.len()).map(|index| format!("#{index}")).collect();
+            shown.iter().enumerate().map(|(index, name)| (format!("#{index}"), (*name).to_owned())).collect();
+        let projection: Vec<_> = (0..shown.len()).map(|index| format!("#{index}")).collect();
         let mut query = (self.client.query())
             .table_name(&self.table)
             .consistent_read(true)
@@ -186,51 +96,16 @@ impl Ledger {
     }
 }
 
-impl Recording {
-    fn read(item: &Item) -> Self {
-        let text = |name| get_text(item, name).map(str::to_owned);
-        let number = |name| get_number(item, name);
-        let state = text("state");
-        // While a copy is running, what is due is the end of its lease. A job that was given a new link
-        // may still have the reason and the next attempt of the old one.
-        let waits = matches!(state.as_deref(), Some("pending" | "retry"));
-        let ended = matches!(state.as_deref(), Some("expired" | "rejected" | "failed"));
-        Self {
-            recording_id: text("recording_id").unwrap_or_default(),
-            source_host: text("source_host"),
-            source_expires_at: text("source_expires_at"),
-            duration_seconds: number("duration_seconds"),
-            size_bytes: number("size_bytes"),
-            channels: number("channels"),
-            content_type: text("content_type"),
-            sha256: text("sha256"),
-            sha512: text("sha512"),
-            s3_key: text("s3_key"),
-            attempts: number("attempts"),
-            last_error: text("last_error"),
-            reason: text("reason").filter(|_| ended),
-            created_at: text("created_at"),
-            copied_at: text("copied_at"),
-            ended_at: text("ended_at").filter(|_| ended),
-            next_attempt_at: text("work_due").filter(|_| waits),
-            state,
-        }
-    }
-}
-
-impl Delivery {
-    fn read(item: &Item) -> Self {
-        let text = |name| get_text(item, name).map(str::to_owned);
-        Self {
-            dedupe_key: text("dedupe_key"),
-            state: text("state"),
-            body_sha256: text("body_sha256"),
-            bytes: get_number(item, "body_bytes"),
-            kind: text("kind"),
-            reason: text("reason"),
-            received_at: text("received_at"),
-            trust: text("trust"),
-            verification: text("verification"),
-        }
-    }
+/// The attributes that are read; links and evidence are not among them.
+fn shown() -> Vec<&'static str> {
+    let keys = [item::PK, item::SK, "time_key"];
+    let mut shown: Vec<_> = (keys.into_iter())
+        .chain(COLUMNS)
+        .chain(call::SHOWN)
+        .chain(delivery::SHOWN)
+        .chain(recording::SHOWN)
+        .collect();
+    shown.sort_unstable();
+    shown.dedup();
+    shown
 }

@@ -160,7 +160,7 @@ proptest! {
         let mut accepted = std::collections::BTreeSet::new();
         for index in order {
             let outcome = shuffled.apply(&entries[index]);
-            let fresh = accepted.insert(entries[index].body_sha256.clone());
+            let fresh = accepted.insert(entries[index].body_sha256);
             prop_assert_eq!(outcome == Outcome::Duplicate, !fresh);
         }
         prop_assert_eq!(in_order.known(), shuffled.known());

@@ -1,0 +1,126 @@
+//! The events that were ever applied to a call: what makes dedupe last for ever.
+
+use sha2::{Digest as _, Sha256};
+
+/// The most events of one call. They take 128 KB of its item then.
+const MAX_EVENTS: usize = 4_000;
+
+/// The bytes of a hash that are kept. Nobody finds another text for 128 bits of SHA-256.
+pub(super) const HASH_BYTES: usize = 16;
+
+/// An event and one of its bodies: 16 bytes each of the SHA-256 of its dedupe key and of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventBody {
+    /// Of the dedupe key.
+    pub event: [u8; HASH_BYTES],
+    /// Of the body.
+    pub body: [u8; HASH_BYTES],
+}
+
+/// The events and bodies that a call's record was made of, in the order in which they were applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied(Vec<u8>);
+
+/// What a call knows of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Nothing.
+    Nothing,
+    /// The event, with other bodies.
+    Event,
+    /// The event with this body.
+    Body,
+}
+
+/// The attribute is not a list of pairs of hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the list of applied events is damaged")]
+pub struct DamagedError;
+
+impl Applied {
+    /// Reads the attribute's bytes.
+    ///
+    /// # Errors
+    /// They are not a whole number of pairs.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, DamagedError> {
+        if bytes.len() % (2 * HASH_BYTES) == 0 { Ok(Self(bytes.to_vec())) } else { Err(DamagedError) }
+    }
+
+    /// The attribute's bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Looks an event and its body up.
+    pub(super) fn know(&self, EventBody { event, body }: &EventBody) -> Known {
+        let mut known = Known::Nothing;
+        for pair in self.0.chunks_exact(2 * HASH_BYTES) {
+            let (other_event, other_body) = pair.split_at(HASH_BYTES);
+            if other_event == event {
+                if other_body == body {
+                    return Known::Body;
+                }
+                known = Known::Event;
+            }
+        }
+        known
+    }
+
+    /// The same with one more; `None` if there is no room.
+    pub(super) fn with(&self, EventBody { event, body }: &EventBody) -> Option<Self> {
+        (self.len() < MAX_EVENTS).then(|| Self([&self.0[..], event, body].concat()))
+    }
+
+    /// Each event and body in hex, `<event> <body>`.
+    pub(super) fn hashes(&self) -> Vec<String> {
+        let pairs = self.0.chunks_exact(2 * HASH_BYTES).map(|pair| pair.split_at(HASH_BYTES));
+        pairs.map(|(event, body)| format!("{} {}", hex::encode(event), hex::encode(body))).collect()
+    }
+
+    /// The number of bodies.
+    pub(super) fn len(&self) -> usize {
+        self.0.len() / (2 * HASH_BYTES)
+    }
+}
+
+/// The first bytes of a text's SHA-256.
+pub(super) fn hash(bytes: &[u8]) -> [u8; HASH_BYTES] {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    first_bytes(&digest)
+}
+
+/// The first bytes of a SHA-256.
+pub(super) fn first_bytes(digest: &[u8; 32]) -> [u8; HASH_BYTES] {
+    std::array::from_fn(|index| digest[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(event: u8, body: u8) -> EventBody {
+        EventBody { event: [event; HASH_BYTES], body: [body; HASH_BYTES] }
+    }
+
+    #[test]
+    fn an_event_is_known_by_its_body_or_without_it() {
+        let applied = Applied::default().with(&pair(1, 1)).unwrap().with(&pair(2, 3)).unwrap();
+        assert_eq!(applied.know(&pair(1, 1)), Known::Body);
+        assert_eq!(applied.know(&pair(1, 3)), Known::Event);
+        assert_eq!(applied.know(&pair(3, 1)), Known::Nothing);
+        assert_eq!(Applied::from_bytes(applied.as_bytes()), Ok(applied));
+    }
+
+    #[test]
+    fn a_list_of_odd_length_is_damaged() {
+        for length in [1, 16, 31, 33] {
+            assert_eq!(Applied::from_bytes(&vec![0; length]), Err(DamagedError));
+        }
+    }
+
+    #[test]
+    fn a_full_list_takes_no_more() {
+        let full = Applied(vec![0; MAX_EVENTS * 2 * HASH_BYTES]);
+        assert_eq!(full.with(&pair(1, 1)), None);
+    }
+}

@@ -1,0 +1,99 @@
+//! Evidence: the kept headers and the body of a delivery, packed in one frame.
+//!
+//! Before it is packed, a frame is the headers as one line of JSON, a line break, and the body byte for byte.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::packing::{self, UnpackError};
+use super::values::{self, MAX_INLINE_BYTES, Object};
+use crate::provider::Provider;
+
+/// Where the evidence of a delivery is.
+#[derive(Clone)]
+pub(super) enum Evidence {
+    /// In the item.
+    Inline(Vec<u8>),
+    /// In the bucket, since the frame is so large.
+    InBucket {
+        /// The size of the frame.
+        frame_bytes: usize,
+    },
+}
+
+/// The kept headers and the body of a delivery.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The kept headers by name; the values of one that was sent twice are joined by a comma.
+    pub headers: Map<String, Value>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Evidence {
+    /// Packs the evidence of a delivery to the partition `pk`; returns the object to put, if there is one.
+    pub(super) fn pack(
+        provider: Provider,
+        pk: &str,
+        kept: &[(&'static str, http::HeaderValue)],
+        body: &[u8],
+        body_sha256: &[u8; 32],
+    ) -> (Self, Option<Object>) {
+        // Names and texts can always be written as JSON, which has no line breaks inside.
+        let mut evidence = Vec::with_capacity(body.len() + 512);
+        let _ = serde_json::to_writer(&mut evidence, &headers_json(kept));
+        evidence.push(b'\n');
+        evidence.extend_from_slice(body);
+        // Packing into memory fails only where memory has run out.
+        #[expect(clippy::expect_used, reason = "as for every allocation")]
+        let frame = packing::pack(provider, &evidence).expect("memory");
+        if frame.len() <= MAX_INLINE_BYTES {
+            return (Self::Inline(frame), None);
+        }
+        let key = values::evidence_key(pk, &hex::encode(body_sha256));
+        (Self::InBucket { frame_bytes: frame.len() }, Some(Object { key, content: Bytes::from(frame) }))
+    }
+}
+
+/// The headers that are kept, by their names.
+pub(super) fn kept_headers(
+    headers: &HeaderMap,
+    names: &'static [&'static str],
+) -> Vec<(&'static str, http::HeaderValue)> {
+    let kept = |name: &http::HeaderName| names.iter().find(|kept| **kept == name.as_str());
+    headers.iter().filter_map(|(name, value)| Some((*kept(name)?, value.clone()))).collect()
+}
+
+fn headers_json(headers: &[(&'static str, http::HeaderValue)]) -> Map<String, Value> {
+    let mut kept = Map::new();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        match kept.get_mut(*name) {
+            Some(Value::String(known)) => *known = format!("{known}, {value}"),
+            _ => drop(kept.insert((*name).to_owned(), Value::from(value))),
+        }
+    }
+    kept
+}
+
+impl Request {
+    /// Unpacks evidence.
+    ///
+    /// # Errors
+    /// The frame can't be unpacked, or is not evidence.
+    pub fn unpack(frame: &[u8]) -> Result<Self, UnpackError> {
+        let unpacked = Bytes::from(packing::unpack(frame)?);
+        let end = unpacked.iter().position(|byte| *byte == b'\n').ok_or(UnpackError::Damaged)?;
+        let headers = serde_json::from_slice(&unpacked[..end]).map_err(|_| UnpackError::Damaged)?;
+        Ok(Self { headers, body: unpacked.slice(end + 1..) })
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Request").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}

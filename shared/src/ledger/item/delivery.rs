@@ -1,0 +1,154 @@
+//! DELIVERY: the evidence of one body, and what was done with it.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `state`, `reason` | [`State`], and why it is quarantined |
+//! | `kind`, `dedupe_key` | the provider's name for the kind of event; what makes two deliveries one event |
+//! | `body_sha256`, `body_bytes` | of the body as it arrived |
+//! | `evidence` | the kept headers and the body, packed in one frame |
+//! | `evidence_bytes` | the size of the frame, where it is in the bucket instead |
+//! | `verification` | how the delivery was verified |
+//! | `received_at` | when it arrived |
+//! | `expires_at_epoch` | when DynamoDB removes the item; absent while it is quarantined |
+//! | `work_shard`, `work_due` | the keys of `work`, while it is quarantined |
+
+use serde::Serialize;
+
+use super::{Item, WORK_DUE, WORK_SHARD, bytes, get_bytes, get_number, get_owned, get_text, number, text};
+use crate::ledger::entry::Entry;
+use crate::ledger::evidence::{Evidence, Request};
+use crate::ledger::key;
+use crate::ledger::packing::UnpackError;
+use crate::proof::Scheme;
+use crate::timestamp::rfc3339;
+
+/// What was done with a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is in the record.
+    Applied,
+    /// No record has use for it.
+    Ignored,
+    /// It waits for a person.
+    Quarantined,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Applied, Self::Ignored, Self::Quarantined];
+
+    /// Its name in the item and in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Ignored => "ignored",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// The state of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// The state of an item; `None` if it is not one that this version knows.
+    pub fn of(item: &Item) -> Option<Self> {
+        Self::from_name(get_text(item, "state")?)
+    }
+}
+
+/// A delivery as a call's story shows it: without its headers and body.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Delivery {
+    /// What makes two deliveries the same event.
+    pub dedupe_key: Option<String>,
+    /// applied, ignored or quarantined.
+    pub state: Option<String>,
+    /// The SHA-256 of the body, hex.
+    pub body_sha256: Option<String>,
+    /// The body's size, bytes.
+    pub bytes: Option<u64>,
+    /// Its name among the deliveries of the call.
+    pub delivery_id: Option<String>,
+    /// The provider's name for the kind of event.
+    pub kind: Option<String>,
+    /// Why it is quarantined.
+    pub reason: Option<String>,
+    /// When it arrived, RFC 3339 UTC.
+    pub received_at: Option<String>,
+    /// What the check vouches for: signed or bearer.
+    pub trust: Option<String>,
+    /// How it was checked.
+    pub verification: Option<String>,
+}
+
+/// The attributes that [`Delivery::read`] reads, besides the key.
+pub(in crate::ledger) const SHOWN: [&str; 8] =
+    ["dedupe_key", "state", "body_sha256", "body_bytes", "kind", "reason", "received_at", "verification"];
+
+/// Writes a delivery. `reason` is why it is quarantined, `None` in any other state.
+pub(in crate::ledger) fn write(
+    entry: &Entry,
+    state: State,
+    reason: Option<&str>,
+    retention_days: u64,
+) -> Item {
+    let mut item = super::item(&entry.pk, &key::delivery_sk(&entry.event_body));
+    let mut put = |name: &str, value| drop(item.insert(name.to_owned(), value));
+    put("state", text(state.name()));
+    if state == State::Quarantined {
+        put(WORK_SHARD, text(key::work_shard("quarantined", &entry.pk)));
+        put(WORK_DUE, text(rfc3339(entry.received_at)));
+    } else {
+        let retention = i64::try_from(retention_days * 86_400).unwrap_or(i64::MAX / 2);
+        put("expires_at_epoch", number(entry.received_at.as_second() + retention));
+    }
+    if let Some(reason) = reason {
+        put("reason", text(reason));
+    }
+    if let Some(kind) = entry.kind() {
+        put("kind", text(key::name(kind)));
+    }
+    put("dedupe_key", text(key::name(&entry.dedupe_key())));
+    put("body_sha256", bytes(entry.body_sha256));
+    put("body_bytes", number(entry.body_bytes));
+    match &entry.evidence {
+        Evidence::Inline(frame) => put("evidence", bytes(frame.clone())),
+        Evidence::InBucket { frame_bytes } => put("evidence_bytes", number(frame_bytes)),
+    }
+    put("verification", text(entry.proof.scheme.name()));
+    put("received_at", text(rfc3339(entry.received_at)));
+    if let Some(call_id) = entry.call_id().filter(|call_id| key::name(call_id) != **call_id) {
+        put(super::CALL_ID, text(call_id));
+    }
+    item
+}
+
+impl Delivery {
+    /// Reads a DELIVERY item.
+    pub(in crate::ledger) fn read(item: &Item) -> Self {
+        let owned = |name| get_owned(item, name);
+        let verification = owned("verification");
+        let scheme = verification.as_deref().and_then(Scheme::from_name);
+        Self {
+            dedupe_key: owned("dedupe_key"),
+            state: owned("state"),
+            body_sha256: get_bytes(item, "body_sha256").map(hex::encode),
+            bytes: get_number(item, "body_bytes"),
+            delivery_id: get_text(item, super::SK).and_then(key::delivery_id),
+            kind: owned("kind"),
+            reason: owned("reason"),
+            received_at: owned("received_at"),
+            trust: scheme.map(|scheme| scheme.trust().to_owned()),
+            verification,
+        }
+    }
+}
+
+/// Reads the headers and the body in a DELIVERY item; `None` if they are in the bucket.
+///
+/// # Errors
+/// They can't be unpacked.
+pub fn request(item: &Item) -> Option<Result<Request, UnpackError>> {
+    get_bytes(item, "evidence").map(Request::unpack)
+}

@@ -1,0 +1,239 @@
+//! Every conditional update of a RECORDING item, as a value. In expressions `#name` is the attribute `name`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{End, Job, Problem, State, WORK};
+use crate::ledger::item::{FORMAT, number, text};
+use crate::ledger::key::{self, Key};
+use crate::timestamp::{Timestamp, rfc3339};
+
+/// An update of an item and the condition under which it is made.
+pub(in crate::ledger) struct Change {
+    pub(in crate::ledger) update: String,
+    pub(in crate::ledger) condition: String,
+    pub(in crate::ledger) values: Vec<(String, AttributeValue)>,
+}
+
+impl Change {
+    fn new(
+        update: impl Into<String>,
+        condition: impl Into<String>,
+        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
+    ) -> Self {
+        let values = values.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
+        Self { update: update.into(), condition: condition.into(), values }
+    }
+}
+
+/// Takes a due job for some time.
+pub(in crate::ledger) fn lease(key: &Key, lease: &str, now: Timestamp, until: Timestamp) -> Change {
+    Change::new(
+        "SET #state = :copying, #lease = :lease, #lease_until = :until, #work_due = :until, \
+         #work_shard = :shard, #leased_at = :now \
+         REMOVE #next_attempt_at, #reason, #ended_at ADD #attempts :one, #version :one",
+        // A pending job is due at once, whatever the clock was that wrote when.
+        "#format <= :format AND (#state = :pending \
+         OR (#state = :retry AND #work_due <= :now) \
+         OR (#state = :copying AND #lease_until <= :now))",
+        [
+            ("format", number(FORMAT)),
+            ("copying", state(State::Copying)),
+            ("pending", state(State::Pending)),
+            ("retry", state(State::Retry)),
+            ("lease", text(lease)),
+            ("until", text(rfc3339(until))),
+            ("shard", text(key::work_shard(WORK, &key.pk))),
+            ("now", text(rfc3339(now))),
+            ("one", number(1)),
+        ],
+    )
+}
+
+/// Keeps a lease until a later time.
+pub(in crate::ledger) fn renew(job: &Job, until: Timestamp) -> Change {
+    Change::new(
+        "SET #lease_until = :until, #work_due = :until ADD #version :one",
+        "#lease = :lease",
+        [("lease", text(&job.lease)), ("until", text(rfc3339(until))), ("one", number(1))],
+    )
+}
+
+/// Writes the result of an attempt, while the lease is held and, unless the recording is stored, while
+/// the link is the one that was tried.
+pub(in crate::ledger) fn finish(job: &Job, end: &End, now: Timestamp) -> Change {
+    let (fields, removed) = fields(end, now);
+    let sets: Vec<_> = fields.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
+    let removed: Vec<_> = removed.iter().map(|name| format!("#{name}")).collect();
+    let update = format!(
+        "SET #last_lease = :lease, {} REMOVE {} ADD #version :one, #attempts :counted",
+        sets.join(", "),
+        removed.join(", "),
+    );
+    let counted = if matches!(end, End::PutBack { .. }) { -1 } else { 0 };
+    let mut values = vec![("lease", text(&job.lease)), ("one", number(1)), ("counted", number(counted))];
+    values.extend(fields);
+    let mut condition = "#lease = :lease".to_owned();
+    if !matches!(end, End::Stored(_)) {
+        // A newer link has all its attempts before it, even where its text is the same.
+        condition.push_str(" AND #url = :url AND #attempts = :attempt");
+        values.extend([("url", text(job.link.expose())), ("attempt", number(job.attempt))]);
+    }
+    Change::new(update, condition, values)
+}
+
+/// Makes a job pending again whose link was replaced while the old one was tried in vain.
+pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change {
+    Change::new(
+        "SET #last_lease = :lease, #state = :pending, #work_due = :now, #last_error = :last_error \
+         REMOVE #lease, #lease_until ADD #version :one",
+        "#lease = :lease",
+        [
+            ("lease", text(&job.lease)),
+            ("pending", state(State::Pending)),
+            ("now", text(rfc3339(now))),
+            ("last_error", text(end.problem().map(Problem::to_string).unwrap_or_default())),
+            ("one", number(1)),
+        ],
+    )
+}
+
+/// Makes a job pending that ended without a copy.
+pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
+    Change::new(
+        "SET #state = :pending, #work_shard = :shard, #work_due = :now, #due_since = :now, \
+         #attempts = :none REMOVE #reason, #ended_at ADD #version :one",
+        "#format <= :format AND #state IN (:expired, :rejected, :failed) AND attribute_exists(#url)",
+        [
+            ("format", number(FORMAT)),
+            ("pending", state(State::Pending)),
+            ("expired", state(State::Expired)),
+            ("rejected", state(State::Rejected)),
+            ("failed", state(State::Failed)),
+            ("shard", text(key::work_shard(WORK, &key.pk))),
+            ("now", text(rfc3339(now))),
+            ("none", number(0)),
+            ("one", number(1)),
+        ],
+    )
+}
+
+/// Ends a leased job whose item lacks what a copy needs.
+pub(in crate::ledger) fn end_unreadable(lease: &str, now: Timestamp) -> Change {
+    Change::new(
+        "SET #state = :failed, #reason = :reason, #last_error = :reason, #ended_at = :now \
+         REMOVE #lease, #lease_until, #work_shard, #work_due ADD #version :one",
+        "#lease = :lease",
+        [
+            ("failed", state(State::Failed)),
+            ("reason", text("job_unreadable")),
+            ("now", text(rfc3339(now))),
+            ("lease", text(lease)),
+            ("one", number(1)),
+        ],
+    )
+}
+
+fn state(state: State) -> AttributeValue {
+    text(state.name())
+}
+
+/// The attributes that the result of an attempt sets, and those that it removes.
+fn fields(end: &End, now: Timestamp) -> (Vec<(&'static str, AttributeValue)>, Vec<&'static str>) {
+    let mut fields = vec![("state", state(end.state()))];
+    let mut removed = vec!["lease", "lease_until"];
+    match end {
+        End::Stored(copied) => {
+            fields.extend([
+                ("s3_key", text(&copied.s3_key)),
+                ("size_bytes", number(copied.size_bytes)),
+                ("sha256", text(&copied.sha256)),
+                ("sha512", text(&copied.sha512)),
+                ("crc64nvme", text(&copied.crc64nvme)),
+                ("etag", text(&copied.etag)),
+                ("content_type", text(&copied.content_type)),
+                ("copied_at", text(rfc3339(now))),
+            ]);
+            removed.extend(["work_shard", "work_due", "url", "last_error", "key_suffix"]);
+        }
+        End::Retry { at, problem, .. } | End::PutBack { at, problem } => {
+            fields.extend([
+                ("work_due", text(rfc3339(*at))),
+                ("next_attempt_at", text(rfc3339(*at))),
+                ("last_error", text(problem.to_string())),
+            ]);
+            if let End::Retry { key_suffix: Some(suffix), .. } = end {
+                fields.push(("key_suffix", text(suffix)));
+            }
+        }
+        End::Expired(problem) | End::Rejected(problem) | End::Failed(problem) => {
+            fields.extend([
+                ("reason", text(problem.code)),
+                ("last_error", text(problem.to_string())),
+                ("ended_at", text(rfc3339(now))),
+            ]);
+            removed.extend(["work_shard", "work_due"]);
+        }
+    }
+    (fields, removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::item::recording::Copied;
+
+    fn changed(end: &End) -> (Vec<&'static str>, Vec<&'static str>) {
+        let (fields, removed) = fields(end, Timestamp::UNIX_EPOCH);
+        (fields.into_iter().map(|(name, _)| name).collect(), removed)
+    }
+
+    fn copied() -> Copied {
+        let text = || "x".to_owned();
+        Copied {
+            s3_key: text(),
+            size_bytes: 1,
+            sha256: text(),
+            sha512: text(),
+            crc64nvme: text(),
+            etag: text(),
+            content_type: text(),
+        }
+    }
+
+    #[test]
+    fn a_stored_recording_keeps_no_link_and_no_work() {
+        let (_, removed) = changed(&End::Stored(copied()));
+        for gone in ["url", "work_shard", "work_due"] {
+            assert!(removed.contains(&gone), "{gone}");
+        }
+    }
+
+    #[test]
+    fn an_end_without_a_copy_keeps_the_link_for_a_persons_retry() {
+        for end in [End::Expired, End::Rejected, End::Failed] {
+            let (fields, removed) = changed(&end(Problem::new("gone")));
+            assert!(fields.contains(&"reason") && removed.contains(&"work_shard"));
+            assert!(!removed.contains(&"url"));
+        }
+    }
+
+    #[test]
+    fn a_retry_stays_on_the_index() {
+        let retry = End::Retry { at: Timestamp::UNIX_EPOCH, problem: Problem::new("busy"), key_suffix: None };
+        let (fields, removed) = changed(&retry);
+        assert!(fields.contains(&"work_due") && !removed.contains(&"work_shard"));
+    }
+
+    #[test]
+    fn nothing_is_both_set_and_removed() {
+        let retry = End::Retry {
+            at: Timestamp::UNIX_EPOCH,
+            problem: Problem::new("busy"),
+            key_suffix: Some("a".to_owned()),
+        };
+        for end in [End::Stored(copied()), retry, End::Failed(Problem::new("x"))] {
+            let (fields, removed) = changed(&end);
+            assert!(fields.iter().all(|field| !removed.contains(field)), "{end:?}");
+        }
+    }
+}

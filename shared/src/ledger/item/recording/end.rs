@@ -1,0 +1,123 @@
+//! The result of an attempt to copy a recording.
+
+use std::fmt;
+
+use super::State;
+use crate::timestamp::Timestamp;
+
+/// The most characters of an explanation that an item keeps.
+const MAX_DETAIL_CHARS: usize = 200;
+
+/// The result of an attempt to copy a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The recording is in the bucket.
+    Stored(Copied),
+    /// Not this time.
+    Retry {
+        /// When to try again.
+        at: Timestamp,
+        /// What was in the way.
+        problem: Problem,
+        /// What to add to the object's name, if its name is taken by other bytes.
+        key_suffix: Option<String>,
+    },
+    /// Not tried at all; the attempt does not count.
+    PutBack {
+        /// When it is due again.
+        at: Timestamp,
+        /// What was in the way.
+        problem: Problem,
+    },
+    /// The link no longer works.
+    Expired(Problem),
+    /// The link must not be followed.
+    Rejected(Problem),
+    /// Tried often enough or long enough.
+    Failed(Problem),
+}
+
+/// The copy in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The object's key.
+    pub s3_key: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its SHA-256 in hex.
+    pub sha256: String,
+    /// Its SHA-512 in hex.
+    pub sha512: String,
+    /// Its CRC-64/NVME in base64, as S3 has it.
+    pub crc64nvme: String,
+    /// Its entity tag, as S3 has it.
+    pub etag: String,
+    /// What its bytes say it is.
+    pub content_type: String,
+}
+
+/// Why an attempt did not end in a copy: a stable code, and a short text without any URL in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The stable code.
+    pub code: &'static str,
+    /// What else there is to say.
+    pub detail: String,
+}
+
+impl End {
+    /// The state that it leads to.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Stored(_) => State::Stored,
+            Self::Retry { .. } | Self::PutBack { .. } => State::Retry,
+            Self::Expired(_) => State::Expired,
+            Self::Rejected(_) => State::Rejected,
+            Self::Failed(_) => State::Failed,
+        }
+    }
+
+    /// What was in the way, unless the recording is stored.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Stored(_) => None,
+            Self::Retry { problem, .. }
+            | Self::PutBack { problem, .. }
+            | Self::Expired(problem)
+            | Self::Rejected(problem)
+            | Self::Failed(problem) => Some(problem),
+        }
+    }
+}
+
+impl Problem {
+    /// A problem that its code says everything about.
+    pub fn new(code: &'static str) -> Self {
+        Self { code, detail: String::new() }
+    }
+
+    /// A problem with something to add; it must hold nothing of a URL.
+    pub fn with(code: &'static str, detail: impl fmt::Display) -> Self {
+        let detail = detail.to_string().chars().take(MAX_DETAIL_CHARS).collect();
+        Self { code, detail }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.code)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.detail) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_a_code_and_a_short_text() {
+        assert_eq!(Problem::new("timeout").to_string(), "timeout");
+        assert_eq!(Problem::with("status", 503).to_string(), "status: 503");
+        assert_eq!(Problem::with("x", "y".repeat(999)).detail.len(), MAX_DETAIL_CHARS);
+    }
+}

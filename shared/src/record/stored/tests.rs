@@ -1,0 +1,88 @@
+use super::*;
+use crate::record::merge;
+
+/// The record of two events, with something in every place where a value can be.
+fn record() -> Record {
+    let mut first = Record::default();
+    first.set("status", json!("ringing"));
+    first.set("account_id", json!("a\"1"));
+    first.derive("channel", json!("pstn"));
+    first.add("aliases", "x");
+    first.add(
+        "events",
+        json!({ "kind": "k", "occurred_at": null, "provider_event_id": "e", "sent_at": null, "sequence": 3 }),
+    );
+    first.stamp(Stamp { sequence: Some(1), ..Stamp::default() });
+    let mut second = Record::default();
+    second.set("status", json!("completed"));
+    second.set("transcript.text", json!("said"));
+    second.set("metadata.$claim", json!({ "s3_key": "values/x" }));
+    second.set("analysis.summary", json!("s".repeat(100)));
+    second.add("transcript.turns", json!({ "text": "hello" }));
+    second.add("tool_calls", json!({ "name": "f" }));
+    second.stamp(Stamp { sequence: Some(2), occurred_at: Some(5), ..Stamp::default() });
+    let mut record = merge(first, second);
+    for path in ["analysis.summary", "tool_calls"] {
+        record.take_out(path, |json| LargeValue { bytes: json.len() as u64, sha256: path.to_owned() });
+    }
+    record
+}
+
+fn is_column(path: &str, value: &Value) -> bool {
+    path == "status" && value == "completed"
+}
+
+fn column(path: &str) -> Option<Value> {
+    (path == "status").then(|| json!("completed"))
+}
+
+fn unpacked(stored: &Stored) -> Map<String, Value> {
+    serde_json::from_str(stored.transcript.as_ref().unwrap()).unwrap()
+}
+
+#[test]
+fn the_core_is_readable_and_repeats_no_column() {
+    let stored = record().store(is_column).unwrap();
+    insta::assert_snapshot!(stored.core, @r#"{"layers":[{"stamp":{"sequence":1},"fields":{"account_id":"a\"1","channel":"pstn"},"derived":["channel"]},{"stamp":{"sequence":2,"occurred_at":5},"fields":{"metadata.$claim":{"s3_key":"values/x"}},"columns":["status"],"packed":["transcript.text"],"large":{"analysis.summary":{"bytes":102,"sha256":"analysis.summary"}}}],"lists":{"aliases":["x"],"events":[{"kind":"k","provider_event_id":"e","sequence":3}]},"packed":["transcript.turns"],"large":{"tool_calls":[{"bytes":14,"sha256":"tool_calls"}]}}"#);
+    insta::assert_snapshot!(stored.transcript.unwrap(), @r#"{"transcript.text":"said","transcript.turns":[{"text":"hello"}]}"#);
+}
+
+#[test]
+fn what_was_stored_is_restored() {
+    let stored = record().store(is_column).unwrap();
+    let Restored { record: restored, missing } =
+        Record::restore(&stored.core, column, unpacked(&stored)).unwrap();
+    assert_eq!(missing, Vec::<Path>::new());
+    assert_eq!(restored.store(is_column).unwrap(), stored);
+    assert_eq!(Value::Object(restored.render()), Value::Object(record().render()));
+    assert_eq!(restored.large_values(), record().large_values());
+}
+
+#[test]
+fn what_is_missing_is_named_and_the_rest_is_there() {
+    let stored = record().store(is_column).unwrap();
+    let Restored { record, missing } = Record::restore(&stored.core, |_| None, Map::new()).unwrap();
+    assert_eq!(missing, ["status", "transcript.text", "transcript.turns"]);
+    assert_eq!(record.text("account_id"), Some("a\"1"));
+}
+
+#[test]
+fn a_damaged_core_is_no_record() {
+    for core in ["", "{}", "[]", r#"{"layers":[{}]}"#, r#"{"layers":3}"#] {
+        assert_eq!(Record::restore(core, column, Map::new()).err(), Some(DamagedError), "{core}");
+    }
+}
+
+#[test]
+fn a_value_is_put_back_where_it_was() {
+    let mut restored = record();
+    for (path, large) in record().large_values() {
+        let value = if path == "tool_calls" { json!([{ "name": "f" }]) } else { json!("s") };
+        restored.put_back(&path, &large, value);
+    }
+    assert_eq!(restored.large_values(), []);
+    assert_eq!(
+        (restored.text("analysis.summary"), &restored.render()["tool_calls"]),
+        (Some("s"), &json!([{ "name": "f" }]))
+    );
+}
