@@ -151,9 +151,9 @@ fn merging(criterion: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
-    let stored = completed.store(|_, _| false).unwrap();
+    let stored = completed.store(|_, _| None).unwrap();
     criterion.bench_function("read a stored record", |bencher| {
-        bencher.iter(|| Record::restore(&stored.core, |_| None, serde_json::Map::new()).unwrap());
+        bencher.iter(|| Record::restore(&stored.core, Vec::new(), |_| None, serde_json::Map::new()).unwrap());
     });
 }
 

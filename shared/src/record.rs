@@ -24,7 +24,7 @@ mod stored;
 pub use field::{FIELDS, Field, field};
 pub use large::{LargeValue, Sized};
 pub use merge::merge;
-pub use stored::{DamagedError, Restored, Stored, TRANSCRIPT};
+pub use stored::{Column, DamagedError, Restored, Stored, TRANSCRIPT};
 
 /// What one or more events say about one call.
 #[derive(Clone, Default)]
@@ -88,10 +88,7 @@ impl Record {
     /// Adds a member to one of the sets: `aliases`, `events`, `tool_calls`, `transcript.turns`,
     /// `warnings`.
     pub fn add(&mut self, set: &'static str, member: impl Into<Value>) {
-        let members = &mut self.list_mut(set).members;
-        let member = member.into();
-        let position = members.partition_point(|other| merge::compare(other, &member).is_lt());
-        members.insert(position, member);
+        insert(&mut self.list_mut(set).members, member.into());
     }
 
     /// Adds a list's members to one of the sets.
@@ -147,4 +144,10 @@ impl Record {
             }
         }
     }
+}
+
+/// Adds a member to a list that is in the order of its members.
+fn insert(members: &mut Vec<Value>, member: Value) {
+    let position = members.partition_point(|other| merge::compare(other, &member).is_lt());
+    members.insert(position, member);
 }

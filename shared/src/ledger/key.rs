@@ -105,7 +105,7 @@ pub fn folder(pk: &str) -> Option<String> {
 
 /// Where a call stands among others in the indexes: by time, then in a fixed order without meaning.
 pub fn time_key(time: &str, pk: &str) -> String {
-    format!("{time}#{}", short(&hash(pk.as_bytes())[..12]))
+    format!("{time}#{}", short(&hash(pk.as_bytes())[..6]))
 }
 
 /// Bytes as text for keys: base64url without padding.

@@ -8,7 +8,8 @@
 //! | `transcript` | the transcript, packed |
 //! | `applied` | 32 bytes for each body ever applied: dedupe, for ever |
 //! | `revision` | the number of changes; every change is conditional on it |
-//! | `first_seen_at`, `updated_at` | when the first and the last delivery was applied |
+//! | `updated_at` | when the last delivery was applied |
+//! | `first_seen_at` | when the first delivery was applied; absent where that is `updated_at` |
 
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ use crate::ledger::packing::{self, UnpackError};
 use crate::ledger::values::{self, MAX_TRANSCRIPT_BYTES, Object, TooLargeError};
 use crate::party;
 use crate::provider::Provider;
-use crate::record::{Record, Restored, Stored};
+use crate::record::{Column, Record, Restored, Stored};
 use crate::timestamp::{Timestamp, rfc3339};
 
 /// The columns of a list, besides what the key says.
@@ -60,6 +61,9 @@ const TEXTS: [(&str, &str); 8] = [
 /// The columns that hold one of several forms of a party: column and fields, the preferred first.
 const PARTIES: [(&str, [&str; 3]); 2] =
     [("from", ["from.e164", "from.sip_uri", "from.raw"]), ("to", ["to.e164", "to.sip_uri", "to.raw"])];
+
+/// A field that often is the same as the column of the cause.
+const CAUSE_AS_WRITTEN: &str = "hangup.raw";
 
 /// A longer text is not a column; it stays in the record.
 const MAX_COLUMN_BYTES: usize = 128;
@@ -156,7 +160,7 @@ pub struct Columns {
 pub(in crate::ledger) fn write(call: &NewCall<'_>) -> Result<Written, TooLargeError> {
     let columns = columns(call);
     let kept = |record: &Record| -> Result<(Stored, Option<Vec<u8>>), TooLargeError> {
-        let stored = record.store(|path, value| columns.contains(path, value)).map_err(|_| TooLargeError)?;
+        let stored = record.store(|path, value| columns.column(path, value)).map_err(|_| TooLargeError)?;
         let packed = stored.transcript.as_ref().map(|json| packing::pack(call.provider, json.as_bytes()));
         Ok((stored, packed.transpose().map_err(|_| TooLargeError)?))
     };
@@ -182,19 +186,22 @@ pub(in crate::ledger) fn write(call: &NewCall<'_>) -> Result<Written, TooLargeEr
         put("transcript", bytes(packed));
     }
     put("applied", bytes(call.applied.as_bytes()));
-    put("first_seen_at", text(call.first_seen_at));
+    if call.first_seen_at != call.updated_at {
+        put("first_seen_at", text(call.first_seen_at));
+    }
     Ok(Written { item, objects })
 }
 
 /// An item with its columns, and the fields whose values they are.
 struct ColumnsOf<'a> {
     item: Item,
-    fields: Vec<(&'static str, &'a Value)>,
+    fields: Vec<(&'static str, &'a Value, Column)>,
 }
 
 impl ColumnsOf<'_> {
-    fn contains(&self, path: &str, value: &Value) -> bool {
-        self.fields.iter().any(|(field, column)| *field == path && *column == value)
+    fn column(&self, path: &str, value: &Value) -> Option<Column> {
+        let found = self.fields.iter().find(|(field, known, _)| *field == path && *known == value);
+        found.map(|(_, _, column)| *column)
     }
 }
 
@@ -206,14 +213,21 @@ fn columns<'a>(call: &NewCall<'a>) -> ColumnsOf<'a> {
     if key::name(call_id) != call_id {
         put(CALL_ID, text(call_id));
     }
-    fields.extend(record.get("call_id").filter(|value| *value == call_id).map(|value| ("call_id", value)));
+    let id = record.get("call_id").filter(|value| *value == call_id);
+    fields.extend(id.map(|value| ("call_id", value, Column::Own)));
     for (column, field) in TEXTS {
         let value = record.get(field);
         let short = |text: &&str| !text.is_empty() && text.len() <= MAX_COLUMN_BYTES;
         if let Some((value, known)) = value.zip(value.and_then(Value::as_str).filter(short)) {
             put(column, text(known));
-            fields.push((field, value));
+            fields.push((field, value, Column::Own));
         }
+    }
+    if let Some((written, cause)) = record.get(CAUSE_AS_WRITTEN).zip(record.get("hangup.cause"))
+        && written == cause
+        && fields.iter().any(|(field, ..)| *field == "hangup.cause")
+    {
+        fields.push((CAUSE_AS_WRITTEN, written, Column::Shared));
     }
     for (column, forms) in PARTIES {
         let Some(party) = forms.iter().find_map(|form| record.text(form)).and_then(party::listed) else {
@@ -221,14 +235,15 @@ fn columns<'a>(call: &NewCall<'a>) -> ColumnsOf<'a> {
         };
         let party = key::name(&party);
         let same = forms.iter().filter_map(|form| Some((*form, record.get(form)?)));
-        fields.extend(same.filter(|(_, value)| **value == *party));
+        let same = same.filter(|(_, value)| **value == *party);
+        fields.extend(same.map(|(form, value)| (form, value, Column::Shared)));
         put(column, text(party));
     }
     if let Some((value, seconds)) =
         record.get("duration_seconds").and_then(|value| Some((value, value.as_i64()?)))
     {
         put("duration_seconds", number(seconds));
-        fields.push(("duration_seconds", value));
+        fields.push(("duration_seconds", value, Column::Own));
     }
     for (column, is_true) in
         [("has_recording", record.has_recording()), ("has_transcript", record.has_transcript())]
@@ -263,7 +278,7 @@ pub fn read(item: &Item) -> Call {
         Map::new()
     });
     let core = get_text(item, "record").unwrap_or_default();
-    let restored = Record::restore(core, |path| columns.value(path), transcript);
+    let restored = Record::restore(core, columns.own(), |path| columns.shared(path), transcript);
     let record = match restored {
         Ok(Restored { record, missing }) => {
             if !missing.is_empty() && unreadable.is_empty() {
@@ -285,7 +300,9 @@ pub fn read(item: &Item) -> Call {
         columns,
         record,
         applied: applied.ok(),
-        first_seen_at: get_owned(item, "first_seen_at").unwrap_or_default(),
+        first_seen_at: get_owned(item, "first_seen_at")
+            .or_else(|| get_owned(item, "updated_at"))
+            .unwrap_or_default(),
         unreadable,
     }
 }
@@ -323,36 +340,44 @@ impl Columns {
         }
     }
 
-    /// The value of a field that is in a column or the key.
-    fn value(&self, path: &str) -> Option<Value> {
-        let text = match path {
-            "call_id" => Some(&self.call_id),
-            "status" => self.status.as_ref(),
-            "direction" => self.direction.as_ref(),
-            "from.e164" | "from.sip_uri" | "from.raw" => self.from.as_ref(),
-            "to.e164" | "to.sip_uri" | "to.raw" => self.to.as_ref(),
-            "started_at" => self.started_at.as_ref(),
-            "answered_at" => self.answered_at.as_ref(),
-            "ended_at" => self.ended_at.as_ref(),
-            "duration_basis" => self.duration_basis.as_ref(),
-            "hangup.cause" => self.hangup_cause.as_ref(),
-            "agent.name" => self.agent_name.as_ref(),
-            "duration_seconds" => return self.duration_seconds.map(Value::from),
-            _ => None,
+    /// The fields that have a column of their own, or are in the key, with their values.
+    fn own(&self) -> Vec<(&'static str, Value)> {
+        let values = [
+            Some(&self.call_id).filter(|id| !id.is_empty()),
+            self.status.as_ref(),
+            self.direction.as_ref(),
+            self.started_at.as_ref(),
+            self.answered_at.as_ref(),
+            self.ended_at.as_ref(),
+            self.duration_basis.as_ref(),
+            self.hangup_cause.as_ref(),
+            self.agent_name.as_ref(),
+        ];
+        let fields = ["call_id"].into_iter().chain(TEXTS.map(|(_, field)| field));
+        let texts =
+            fields.zip(values).filter_map(|(field, value)| Some((field, Value::from(value?.as_str()))));
+        texts.chain(self.duration_seconds.map(|seconds| ("duration_seconds", Value::from(seconds)))).collect()
+    }
+
+    /// The value of a field that may be in a column of several forms.
+    fn shared(&self, path: &str) -> Option<Value> {
+        let value = match path {
+            CAUSE_AS_WRITTEN => &self.hangup_cause,
+            path if PARTIES[0].1.contains(&path) => &self.from,
+            path if PARTIES[1].1.contains(&path) => &self.to,
+            _ => &None,
         };
-        text.map(|text| Value::from(text.as_str()))
+        value.as_deref().map(Value::from)
     }
 
     /// What the columns say of a call whose record can't be read.
     fn record(&self) -> Record {
         let mut record = Record::default();
-        record.set("call_id", Value::from(self.call_id.as_str()));
-        for (_, field) in TEXTS {
-            record.set(field, self.value(field));
+        for (field, value) in self.own() {
+            record.set(field, value);
         }
-        record.set("from.raw", self.value("from.raw"));
-        record.set("to.raw", self.value("to.raw"));
-        record.set("duration_seconds", self.value("duration_seconds"));
+        record.set("from.raw", self.shared("from.raw"));
+        record.set("to.raw", self.shared("to.raw"));
         record
     }
 }

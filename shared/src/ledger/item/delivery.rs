@@ -3,7 +3,8 @@
 //! | attribute | holds |
 //! |---|---|
 //! | `state`, `reason` | [`State`], and why it is quarantined |
-//! | `kind`, `dedupe_key` | the provider's name for the kind of event; what makes two deliveries one event |
+//! | `kind` | the provider's name for the kind of event |
+//! | `dedupe_key` | what makes two deliveries one event; absent where that is `<kind>#<call id>` |
 //! | `body_sha256`, `body_bytes` | of the body as it arrived |
 //! | `evidence` | the kept headers and the body, packed in one frame |
 //! | `evidence_bytes` | the size of the frame, where it is in the bucket instead |
@@ -109,7 +110,10 @@ pub(in crate::ledger) fn write(
     if let Some(kind) = entry.kind() {
         put("kind", text(key::name(kind)));
     }
-    put("dedupe_key", text(key::name(&entry.dedupe_key())));
+    let dedupe_key = entry.dedupe_key();
+    if said_by_key(entry.kind(), entry.call_id()).as_ref() != Some(&dedupe_key) {
+        put("dedupe_key", text(key::name(&dedupe_key)));
+    }
     put("body_sha256", bytes(entry.body_sha256));
     put("body_bytes", number(entry.body_bytes));
     match &entry.evidence {
@@ -129,9 +133,10 @@ impl Delivery {
     pub(in crate::ledger) fn read(item: &Item) -> Self {
         let owned = |name| get_owned(item, name);
         let verification = owned("verification");
+        let (_, _, call_id) = super::names(item).unwrap_or_default();
         let scheme = verification.as_deref().and_then(Scheme::from_name);
         Self {
-            dedupe_key: owned("dedupe_key"),
+            dedupe_key: owned("dedupe_key").or_else(|| said_by_key(get_text(item, "kind"), Some(call_id))),
             state: owned("state"),
             body_sha256: get_bytes(item, "body_sha256").map(hex::encode),
             bytes: get_number(item, "body_bytes"),
@@ -143,6 +148,11 @@ impl Delivery {
             verification,
         }
     }
+}
+
+/// The dedupe key of an event that a call has once.
+fn said_by_key(kind: Option<&str>, call_id: Option<&str>) -> Option<String> {
+    Some(format!("{}#{}", kind?, call_id?))
 }
 
 /// Reads the headers and the body in a DELIVERY item; `None` if they are in the bucket.

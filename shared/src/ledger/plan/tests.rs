@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Condition, Entry, Outcome, Plan, Seen, Write, call, plan};
-use crate::ledger::item::{Item, get_bytes, get_number, get_text};
+use super::{Condition, Entry, Outcome, Plan, Seen, Write, call, delivery, plan};
+use crate::ledger::item::{Item, get_number, get_text};
 use crate::ledger::values::value_key;
 use crate::proof::{Delivery, Ed25519Signer, HmacKey};
 use crate::provider::Provider;
@@ -92,11 +92,10 @@ impl Table {
             Some("RECORDING") => {
                 json!([get_text(item, "sk"), get_text(item, "state"), item.contains_key("url")])
             }
-            _ => json!([
-                get_text(item, "dedupe_key"),
-                get_bytes(item, "body_sha256").map(hex::encode),
-                get_text(item, "state"),
-            ]),
+            _ => {
+                let delivery = delivery::Delivery::read(item);
+                json!([delivery.dedupe_key, delivery.body_sha256, delivery.state])
+            }
         });
         let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
         items.sort_unstable();

@@ -7,7 +7,10 @@ fn record() -> Record {
     first.set("status", json!("ringing"));
     first.set("account_id", json!("a\"1"));
     first.derive("channel", json!("pstn"));
+    first.set("direction", json!("inbound"));
+    first.set("call_id", json!("c"));
     first.add("aliases", "x");
+    first.add("aliases", "c");
     first.add(
         "events",
         json!({ "kind": "k", "occurred_at": null, "provider_event_id": "e", "sent_at": null, "sequence": 3 }),
@@ -15,6 +18,10 @@ fn record() -> Record {
     first.stamp(Stamp { sequence: Some(1), ..Stamp::default() });
     let mut second = Record::default();
     second.set("status", json!("completed"));
+    second.set("from.raw", json!("+254700000001"));
+    second.derive("from.e164", json!("+254700000001"));
+    second.derive("recordings.r1.recording_id", json!("r1"));
+    second.set("recordings.r2.recording_id", json!("r2"));
     second.set("transcript.text", json!("said"));
     second.set("metadata.$claim", json!({ "s3_key": "values/x" }));
     second.set("analysis.summary", json!("s".repeat(100)));
@@ -28,12 +35,21 @@ fn record() -> Record {
     record
 }
 
-fn is_column(path: &str, value: &Value) -> bool {
-    path == "status" && value == "completed"
+fn is_column(path: &str, value: &Value) -> Option<Column> {
+    match path {
+        "status" => (value == "completed").then_some(Column::Own),
+        "direction" => Some(Column::Own),
+        "from.raw" | "from.e164" => Some(Column::Shared),
+        _ => None,
+    }
+}
+
+fn columns() -> Vec<(&'static str, Value)> {
+    vec![("direction", json!("inbound")), ("status", json!("completed"))]
 }
 
 fn column(path: &str) -> Option<Value> {
-    (path == "status").then(|| json!("completed"))
+    path.starts_with("from.").then(|| json!("+254700000001"))
 }
 
 fn unpacked(stored: &Stored) -> Map<String, Value> {
@@ -43,7 +59,7 @@ fn unpacked(stored: &Stored) -> Map<String, Value> {
 #[test]
 fn the_core_is_readable_and_repeats_no_column() {
     let stored = record().store(is_column).unwrap();
-    insta::assert_snapshot!(stored.core, @r#"{"layers":[{"stamp":{"sequence":1},"fields":{"account_id":"a\"1","channel":"pstn"},"derived":["channel"]},{"stamp":{"sequence":2,"occurred_at":5},"fields":{"metadata.$claim":{"s3_key":"values/x"}},"columns":["status"],"packed":["transcript.text"],"large":{"analysis.summary":{"bytes":102,"sha256":"analysis.summary"}}}],"lists":{"aliases":["x"],"events":[{"kind":"k","provider_event_id":"e","sequence":3}]},"packed":["transcript.turns"],"large":{"tool_calls":[{"bytes":14,"sha256":"tool_calls"}]}}"#);
+    insta::assert_snapshot!(stored.core, @r#"{"layers":[{"stamp":{"sequence":1},"fields":{"account_id":"a\"1","call_id":"c","channel":"pstn"},"columns":["direction"],"derived":["channel"]},{"stamp":{"sequence":2,"occurred_at":5},"fields":{"metadata.$claim":{"s3_key":"values/x"}},"columns":["from.e164","from.raw"],"read_ids":["r2"],"made_ids":["r1"],"packed":["transcript.text"],"large":{"analysis.summary":{"bytes":102,"sha256":"analysis.summary"}},"derived":["from.e164"]}],"lists":{"aliases":["x"],"events":[{"kind":"k","provider_event_id":"e","sequence":3}]},"same_ids":["aliases"],"packed":["transcript.turns"],"large":{"tool_calls":[{"bytes":14,"sha256":"tool_calls"}]}}"#);
     insta::assert_snapshot!(stored.transcript.unwrap(), @r#"{"transcript.text":"said","transcript.turns":[{"text":"hello"}]}"#);
 }
 
@@ -51,7 +67,7 @@ fn the_core_is_readable_and_repeats_no_column() {
 fn what_was_stored_is_restored() {
     let stored = record().store(is_column).unwrap();
     let Restored { record: restored, missing } =
-        Record::restore(&stored.core, column, unpacked(&stored)).unwrap();
+        Record::restore(&stored.core, columns(), column, unpacked(&stored)).unwrap();
     assert_eq!(missing, Vec::<Path>::new());
     assert_eq!(restored.store(is_column).unwrap(), stored);
     assert_eq!(Value::Object(restored.render()), Value::Object(record().render()));
@@ -61,15 +77,15 @@ fn what_was_stored_is_restored() {
 #[test]
 fn what_is_missing_is_named_and_the_rest_is_there() {
     let stored = record().store(is_column).unwrap();
-    let Restored { record, missing } = Record::restore(&stored.core, |_| None, Map::new()).unwrap();
-    assert_eq!(missing, ["status", "transcript.text", "transcript.turns"]);
+    let Restored { record, missing } = Record::restore(&stored.core, vec![], |_| None, Map::new()).unwrap();
+    assert_eq!(missing, ["direction", "from.e164", "from.raw", "transcript.text", "transcript.turns"]);
     assert_eq!(record.text("account_id"), Some("a\"1"));
 }
 
 #[test]
 fn a_damaged_core_is_no_record() {
     for core in ["", "{}", "[]", r#"{"layers":[{}]}"#, r#"{"layers":3}"#] {
-        assert_eq!(Record::restore(core, column, Map::new()).err(), Some(DamagedError), "{core}");
+        assert_eq!(Record::restore(core, columns(), column, Map::new()).err(), Some(DamagedError), "{core}");
     }
 }
 
