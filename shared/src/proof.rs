@@ -19,10 +19,10 @@ macro_rules! redacted {
     )*};
 }
 
-mod body_hmac;
-mod ed25519;
+pub(crate) mod body_hmac;
+pub(crate) mod ed25519;
+pub(crate) mod url_token;
 mod header;
-mod url_token;
 
 pub use body_hmac::HmacKey;
 pub use ed25519::{Ed25519Key, Ed25519Signer};

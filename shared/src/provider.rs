@@ -1,8 +1,9 @@
 //! The voice providers: how each one proves that a body is its own, and what its bodies mean.
 //!
-//! A provider is a module with two plain functions, `verify` and `normalize`, behind one enum. No
-//! trait: the set is closed, and the compiler lists every arm to fill when one is added. No I/O, no
-//! clock and no environment here: values are passed in.
+//! Each provider is a module, and all modules have the same parts in the same order: `NEEDS` (what a
+//! source of it needs), `EVIDENCE_HEADERS`, `verify`, `normalize`, `link_lifetime`, and `sign` for tests
+//! where the provider signs. No trait: the set is closed, and the compiler lists every arm to fill when
+//! a provider is added. No I/O, no clock and no environment here: values are passed in.
 
 use std::fmt;
 
@@ -10,8 +11,8 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 
 use crate::event::Normalized;
-use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme, Token};
-use crate::source::Source;
+use crate::proof::{Delivery, Proof, Rejection};
+use crate::source::{KeyKind, Needs, Source};
 
 mod sautikit;
 mod callkaro;
@@ -26,17 +27,38 @@ pub use sautikit::sign as sign_sautikit;
 pub use sautikit::sign_timestamped as sign_sautikit_timestamped;
 pub use telnyx::sign as sign_telnyx;
 
-/// Who sends webhooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Provider {
+/// Defines the set and everything that must name each member of it.
+macro_rules! providers {
+    ($($(#[$about:meta])* $provider:ident = $name:literal,)*) => {
+        /// Who sends webhooks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Provider {
+            $($(#[$about])* $provider,)*
+        }
+
+        impl Provider {
+            /// All of them.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$provider),*];
+
+            /// The name in URLs, keys, folders and packages.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$provider => $name,)*
+                }
+            }
+        }
+    };
+}
+
+providers! {
     /// JSON, HMAC-SHA256.
-    Sautikit,
+    Sautikit = "sautikit",
     /// JSON, a token in the URL.
-    Callkaro,
+    Callkaro = "callkaro",
     /// TeXML webhooks: forms, Ed25519.
-    Telnyx,
+    Telnyx = "telnyx",
     /// JSON, a token in the URL and an account in the body.
-    Agni,
+    Agni = "agni",
 }
 
 /// A body that came from its provider. [`Provider::verify`] is the only way to get one.
@@ -47,30 +69,37 @@ pub struct Verified {
 }
 
 impl Provider {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Sautikit, Self::Callkaro, Self::Telnyx, Self::Agni];
-
-    /// The name in URLs, keys, folders and packages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sautikit => "sautikit",
-            Self::Callkaro => "callkaro",
-            Self::Telnyx => "telnyx",
-            Self::Agni => "agni",
-        }
-    }
-
     /// The provider of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.name() == name)
     }
 
-    /// Whether the provider signs what it sends. Where it does not, the URL's token is all there is,
-    /// and a body that can't be read is the sender's mistake.
-    pub const fn signs(self) -> bool {
+    /// Whether the provider signs what it sends. Where it does not, the token in the URL is the only
+    /// proof, and a body that can't be read is the sender's mistake.
+    pub(crate) fn signs(self) -> bool {
+        match self.needs().keys {
+            KeyKind::Secrets | KeyKind::PublicKeys => true,
+            KeyKind::UrlTokens | KeyKind::BearerTokens => false,
+        }
+    }
+
+    /// What a source of this provider needs.
+    pub(crate) const fn needs(self) -> Needs {
         match self {
-            Self::Sautikit | Self::Telnyx => true,
-            Self::Callkaro | Self::Agni => false,
+            Self::Sautikit => sautikit::NEEDS,
+            Self::Callkaro => callkaro::NEEDS,
+            Self::Telnyx => telnyx::NEEDS,
+            Self::Agni => agni::NEEDS,
+        }
+    }
+
+    /// The provider's own headers that are kept as evidence.
+    pub(crate) const fn evidence_headers(self) -> &'static [&'static str] {
+        match self {
+            Self::Sautikit => sautikit::EVIDENCE_HEADERS,
+            Self::Callkaro => callkaro::EVIDENCE_HEADERS,
+            Self::Telnyx => telnyx::EVIDENCE_HEADERS,
+            Self::Agni => agni::EVIDENCE_HEADERS,
         }
     }
 
@@ -78,12 +107,13 @@ impl Provider {
     /// parsed.
     ///
     /// # Errors
-    /// Why it is not to be believed; the sender can mend it, or is no friend.
+    /// Why the delivery is rejected. The sender can fix it, unless the request is forged.
     pub fn verify(self, source: &Source, delivery: Delivery<'_>) -> Result<Verified, Rejection> {
         let proof = match self {
             Self::Sautikit => sautikit::verify(source, delivery),
-            Self::Callkaro | Self::Agni => url_token(source, delivery),
+            Self::Callkaro => callkaro::verify(source, delivery),
             Self::Telnyx => telnyx::verify(source, delivery),
+            Self::Agni => agni::verify(source, delivery),
         }?;
         Ok(Verified { body: delivery.body.clone(), proof })
     }
@@ -103,8 +133,10 @@ impl Provider {
     /// does not say so itself.
     pub(crate) fn link_lifetime(self, url: &str) -> Option<SignedDuration> {
         match self {
+            Self::Sautikit => sautikit::link_lifetime(url),
+            Self::Callkaro => callkaro::link_lifetime(url),
             Self::Telnyx => telnyx::link_lifetime(url),
-            Self::Sautikit | Self::Callkaro | Self::Agni => None,
+            Self::Agni => agni::link_lifetime(url),
         }
     }
 }
@@ -125,11 +157,4 @@ impl fmt::Debug for Verified {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Verified").field("proof", &self.proof).finish_non_exhaustive()
     }
-}
-
-/// Verification for providers that sign nothing: the URL's last part is the token.
-fn url_token(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
-    let presented = delivery.token.unwrap_or_default();
-    let key = Token::position(&source.tokens, presented).ok_or(Rejection::TokenMismatch)?;
-    Ok(Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh, key })
 }

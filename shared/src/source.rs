@@ -25,7 +25,7 @@ pub struct Source {
     /// The only account whose deliveries are taken, if pinned.
     pub account: Option<String>,
     /// The only form of signature that is taken, if pinned.
-    pub scheme: Option<SautikitScheme>,
+    pub scheme: Option<SignatureForm>,
     /// How far a signed timestamp may be from now.
     pub tolerance: Duration,
     /// The zone of times that are sent without one.
@@ -36,14 +36,53 @@ pub struct Source {
     pub recording_authorization: Option<Authorization>,
 }
 
-/// The two forms of Sautikit's signature header.
+/// The forms of a signature header, where a provider has two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SautikitScheme {
+pub enum SignatureForm {
     /// `<hex>`: over the body.
     Plain,
     /// `t=<unix seconds>,v1=<hex>`: over the body and the time.
     Timestamped,
+}
+
+/// What a source must have, and may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs {
+    /// The kind of its keys.
+    pub(crate) keys: KeyKind,
+    /// The fewest characters of a key; 0 where the provider makes the key.
+    pub(crate) min_key_chars: usize,
+    /// The zone of times that are sent without one, unless the source names another.
+    pub(crate) time_zone: Option<&'static str>,
+    /// Whether bodies name an account, so that one can be pinned.
+    pub(crate) names_account: bool,
+    /// A source, for error messages.
+    pub(crate) example: &'static str,
+}
+
+/// The kinds of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// Shared secrets that sign bodies.
+    Secrets,
+    /// Public keys of signatures.
+    PublicKeys,
+    /// Tokens in the URL of a webhook.
+    UrlTokens,
+    /// Tokens of readers, in a header.
+    BearerTokens,
+}
+
+impl KeyKind {
+    /// The field of a source that has the keys.
+    pub(crate) const fn field(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::PublicKeys => "public_keys",
+            Self::UrlTokens | Self::BearerTokens => "tokens",
+        }
+    }
 }
 
 /// An `Authorization` header's value; redacts itself.

@@ -8,42 +8,36 @@ use serde::Deserialize;
 
 use crate::proof::{Ed25519Key, HmacKey, Token};
 use crate::provider::Provider;
-use crate::source::{Authorization, SautikitScheme, Source, is_name};
+use crate::source::{Authorization, KeyKind, Needs, SignatureForm, Source, is_name};
 
 mod live;
 mod parameters;
 
-pub use live::{LiveSources, Pace, Unread};
+pub use live::{LiveSources, Pace, UnreadError};
 
 /// How far a signed timestamp may be from now, in either direction, unless a source says otherwise.
 const DEFAULT_TOLERANCE_SECONDS: u64 = 300;
 
-/// The fewest characters of a URL token: 128 bits in base64.
-const MIN_URL_TOKEN_CHARS: usize = 22;
-
-/// The fewest characters of a token for reading.
-const MIN_QUERY_TOKEN_CHARS: usize = 16;
-
 /// Two keys of a kind: the one in use and the one taking over.
 const MAX_LIVE_KEYS: usize = 2;
 
-/// Every configured source: by reader (a provider, or `query`), then by name.
+/// Every configured source: by holder (a provider, or [`QUERY`]), then by name.
 #[derive(Clone, Debug, Default)]
 pub struct Sources(BTreeMap<String, BTreeMap<String, Source>>);
 
 /// What is wrong with the configured sources: every problem, not the first.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
-pub struct BadSources(Vec<String>);
+pub struct SourcesError(Vec<String>);
 
 impl Sources {
     /// Reads `{"<provider>|query":{"<source>":{…}}}`.
     ///
     /// # Errors
     /// Every problem with its place, none with the value in it. Whoever deploys can mend them.
-    pub fn from_json(json: &str) -> Result<Self, BadSources> {
+    pub fn from_json(json: &str) -> Result<Self, SourcesError> {
         let configured = serde_json::from_str(json).map_err(|error| {
-            BadSources(vec![format!(
+            SourcesError(vec![format!(
                 "the sources are not {{\"<provider>\":{{\"<source>\":{{…}}}}}}: {}",
                 place(&error)
             )])
@@ -53,25 +47,25 @@ impl Sources {
 
     fn from_map(
         configured: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
-    ) -> Result<Self, BadSources> {
+    ) -> Result<Self, SourcesError> {
         let mut problems = Vec::new();
         let mut sources = Self::default();
-        for (reader, entries) in configured {
-            if reader != QUERY && Provider::from_name(&reader).is_none() {
-                problems.push(format!("{reader} is neither a provider nor {QUERY}"));
+        for (holder, entries) in configured {
+            let Some(needs) = needs(&holder) else {
+                problems.push(format!("{holder} is neither a provider nor {QUERY}"));
                 continue;
-            }
+            };
             for (name, value) in entries {
-                match read(&reader, &name, value) {
+                match read(&needs, &name, value) {
                     Ok(source) => {
-                        sources.0.entry(reader.clone()).or_default().insert(name, source);
+                        sources.0.entry(holder.clone()).or_default().insert(name, source);
                     }
                     Err(found) => problems
-                        .extend(found.into_iter().map(|problem| format!("{reader}.{name}: {problem}"))),
+                        .extend(found.into_iter().map(|problem| format!("{holder}.{name}: {problem}"))),
                 }
             }
         }
-        if problems.is_empty() { Ok(sources) } else { Err(BadSources(problems)) }
+        if problems.is_empty() { Ok(sources) } else { Err(SourcesError(problems)) }
     }
 
     /// A provider's source by name.
@@ -84,20 +78,29 @@ impl Sources {
         self.0.get(provider.name()).is_some_and(|sources| !sources.is_empty())
     }
 
-    /// Whether nobody has any source.
+    /// Whether no source is configured.
     pub fn is_empty(&self) -> bool {
         self.0.values().all(BTreeMap::is_empty)
     }
 
     /// The tokens that may read the ledger.
     pub fn query_tokens(&self) -> Vec<Token> {
-        let readers = self.0.get(QUERY).into_iter().flat_map(BTreeMap::values);
-        readers.flat_map(|reader| reader.tokens.iter().cloned()).collect()
+        let sources = self.0.get(QUERY).into_iter().flat_map(BTreeMap::values);
+        sources.flat_map(|source| source.tokens.iter().cloned()).collect()
     }
 }
 
-/// The entry whose tokens may read the ledger.
+/// The holder of the tokens that may read the ledger.
 pub const QUERY: &str = "query";
+
+/// What a source of [`QUERY`] needs.
+const QUERY_NEEDS: Needs = Needs {
+    keys: KeyKind::BearerTokens,
+    min_key_chars: 16,
+    time_zone: None,
+    names_account: true,
+    example: r#"{"tokens":["<at least 128 random bits>"]}"#,
+};
 
 /// A source as it is written; a field that is not here is an error and not a default.
 #[derive(Deserialize)]
@@ -110,7 +113,7 @@ struct Configured {
     #[serde(default)]
     tokens: Vec<String>,
     account: Option<String>,
-    scheme: Option<SautikitScheme>,
+    scheme: Option<SignatureForm>,
     tolerance_seconds: Option<u64>,
     time_zone: Option<String>,
     #[serde(default)]
@@ -118,27 +121,28 @@ struct Configured {
     recording_authorization: Option<Authorization>,
 }
 
-/// Reads one source of a reader.
-fn read(reader: &str, name: &str, value: serde_json::Value) -> Result<Source, Vec<String>> {
+/// Reads one source.
+fn read(needs: &Needs, name: &str, value: serde_json::Value) -> Result<Source, Vec<String>> {
     let configured: Configured = serde_json::from_value(value).map_err(|error| vec![unquoted(&error)])?;
     let mut problems = Vec::new();
     if !is_name(name) {
         problems.push("a source's name is 1 to 64 lower-case letters, digits and hyphens".to_owned());
     }
-    let (needed, keys) = match Provider::from_name(reader) {
-        Some(Provider::Sautikit) => ("secrets", &configured.secrets),
-        Some(Provider::Telnyx) => ("public_keys", &configured.public_keys),
-        Some(Provider::Callkaro | Provider::Agni) | None => ("tokens", &configured.tokens),
+    let field = needs.keys.field();
+    let keys = match needs.keys {
+        KeyKind::Secrets => &configured.secrets,
+        KeyKind::PublicKeys => &configured.public_keys,
+        KeyKind::UrlTokens | KeyKind::BearerTokens => &configured.tokens,
     };
     if keys.is_empty() || keys.len() > MAX_LIVE_KEYS || keys.iter().any(|key| key.trim().is_empty()) {
-        problems.push(format!("{needed} must hold one key, or two while rotating"));
+        problems.push(format!("{field} must hold one key, or two while rotating"));
     }
-    if reader == QUERY && keys.iter().any(|token| token.chars().count() < MIN_QUERY_TOKEN_CHARS) {
-        problems.push(format!("tokens must have at least {MIN_QUERY_TOKEN_CHARS} characters"));
-    }
-    let is_url_token = matches!(reader, "callkaro" | "agni");
-    if is_url_token && keys.iter().any(|token| token.chars().count() < MIN_URL_TOKEN_CHARS) {
-        problems.push(format!("tokens must have at least {MIN_URL_TOKEN_CHARS} characters: the URL is all that keeps strangers out"));
+    if keys.iter().any(|key| key.chars().count() < needs.min_key_chars) {
+        let why = match needs.keys {
+            KeyKind::UrlTokens => ": the URL is all that keeps strangers out",
+            KeyKind::Secrets | KeyKind::PublicKeys | KeyKind::BearerTokens => "",
+        };
+        problems.push(format!("{field} must have at least {} characters{why}", needs.min_key_chars));
     }
     let mut public_keys = Vec::new();
     for (index, key) in configured.public_keys.iter().enumerate() {
@@ -147,7 +151,7 @@ fn read(reader: &str, name: &str, value: serde_json::Value) -> Result<Source, Ve
             Err(problem) => problems.push(format!("public_keys[{index}] {problem}")),
         }
     }
-    let time_zone = configured.time_zone.as_deref().or(default_time_zone(reader));
+    let time_zone = configured.time_zone.as_deref().or(needs.time_zone);
     let time_zone = time_zone.map(TimeZone::get).transpose().unwrap_or_else(|_| {
         problems
             .push("time_zone is not a name of the IANA time zone database, such as Asia/Kolkata".to_owned());
@@ -157,7 +161,7 @@ fn read(reader: &str, name: &str, value: serde_json::Value) -> Result<Source, Ve
         problems
             .push("recording_authorization needs recording_hosts: it is sent to no other host".to_owned());
     }
-    if configured.account.is_some() && reader == Provider::Callkaro.name() {
+    if configured.account.is_some() && !needs.names_account {
         problems.push("account can't be pinned: this provider's webhooks name none".to_owned());
     }
     if let Some(authorization) = &configured.recording_authorization {
@@ -185,9 +189,9 @@ fn read(reader: &str, name: &str, value: serde_json::Value) -> Result<Source, Ve
     })
 }
 
-/// The zone of a provider's times that have none: its home, which is a guess.
-fn default_time_zone(reader: &str) -> Option<&'static str> {
-    (reader == Provider::Callkaro.name()).then_some("Asia/Kolkata")
+/// Returns what the sources under a name need: a provider's, or [`QUERY`].
+fn needs(holder: &str) -> Option<Needs> {
+    if holder == QUERY { Some(QUERY_NEEDS) } else { Provider::from_name(holder).map(Provider::needs) }
 }
 
 /// Where JSON went wrong, without the text that stands there: it may be a secret.

@@ -18,7 +18,7 @@ use query::Query;
 use serde_json::{Value, json};
 use shared::lambda;
 use shared::provider::Provider;
-use shared::sources::{LiveSources, Pace, Unread};
+use shared::sources::{LiveSources, Pace, UnreadError};
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 
@@ -123,7 +123,7 @@ async fn what_is_wrong_is_named_and_its_value_is_not() -> anyhow::Result<()> {
     let aws = parameters.start().await?;
     let failure = async |readers: &[&'static str]| -> String {
         match LiveSources::from_parameters(&aws, "/ledger", readers, EAGER).await {
-            Err(unread @ Unread::Missing { .. }) => format!("missing: {unread}"),
+            Err(unread @ UnreadError::Missing { .. }) => format!("missing: {unread}"),
             Err(unread) => unread.to_string(),
             Ok(sources) => format!("{sources:?}"),
         }

@@ -14,17 +14,6 @@ use crate::proof::{Freshness, Proof};
 use crate::provider::{Provider, Verified};
 use crate::timestamp::Timestamp;
 
-/// The headers kept as evidence, and no others: some carry secrets.
-const KEPT_HEADERS: [&str; 7] = [
-    "content-type",
-    "user-agent",
-    "x-sautikit-signature",
-    "x-sautikit-idempotency-key",
-    "x-sautikit-event",
-    "telnyx-signature-ed25519",
-    "telnyx-timestamp",
-];
-
 /// A verified delivery with all that the ledger keeps of it.
 #[derive(Clone)]
 pub struct Entry {
@@ -110,7 +99,7 @@ impl Entry {
             Some(call_id) => key::call(provider.name(), source, call_id).pk,
             None => key::event_pk(provider.name(), source, &event_body),
         };
-        let kept = kept_headers(headers, &KEPT_HEADERS);
+        let kept = kept_headers(provider, headers);
         let (evidence, object) = Evidence::pack(provider, &pk, &kept, body, &body_sha256);
         Self {
             provider,

@@ -5,12 +5,16 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::packing::{self, UnpackError};
 use super::values::{self, MAX_INLINE_BYTES, Object};
 use crate::provider::Provider;
+
+/// The headers kept as evidence of every provider, beside the provider's own. No other header is kept:
+/// some are personal or secret.
+const KEPT_HEADERS: [&str; 2] = ["content-type", "user-agent"];
 
 /// Where the evidence of a delivery is.
 #[derive(Clone)]
@@ -38,7 +42,7 @@ impl Evidence {
     pub(super) fn pack(
         provider: Provider,
         pk: &str,
-        kept: &[(&'static str, http::HeaderValue)],
+        kept: &[(&'static str, HeaderValue)],
         body: &[u8],
         body_sha256: &[u8; 32],
     ) -> (Self, Option<Object>) {
@@ -58,16 +62,16 @@ impl Evidence {
     }
 }
 
-/// The headers that are kept, by their names.
-pub(super) fn kept_headers(
-    headers: &HeaderMap,
-    names: &'static [&'static str],
-) -> Vec<(&'static str, http::HeaderValue)> {
-    let kept = |name: &http::HeaderName| names.iter().find(|kept| **kept == name.as_str());
-    headers.iter().filter_map(|(name, value)| Some((*kept(name)?, value.clone()))).collect()
+/// The headers that are kept of a delivery.
+pub(super) fn kept_headers(provider: Provider, headers: &HeaderMap) -> Vec<(&'static str, HeaderValue)> {
+    let kept = |name: &HeaderName| {
+        let mut names = KEPT_HEADERS.iter().chain(provider.evidence_headers());
+        names.find(|kept| **kept == name.as_str()).copied()
+    };
+    headers.iter().filter_map(|(name, value)| Some((kept(name)?, value.clone()))).collect()
 }
 
-fn headers_json(headers: &[(&'static str, http::HeaderValue)]) -> Map<String, Value> {
+fn headers_json(headers: &[(&'static str, HeaderValue)]) -> Map<String, Value> {
     let mut kept = Map::new();
     for (name, value) in headers {
         let value = String::from_utf8_lossy(value.as_bytes());

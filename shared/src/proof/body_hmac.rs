@@ -3,6 +3,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::{Rejection, fitting_key};
+
 /// A shared secret for HMAC-SHA256 (RFC 2104).
 #[derive(Clone)]
 pub struct HmacKey(Hmac<Sha256>);
@@ -32,6 +34,14 @@ impl HmacKey {
         }
         mac
     }
+}
+
+/// Returns which of the keys made a code of the parts: its place among them, from 0.
+///
+/// # Errors
+/// None of them did. The sender can fix it, unless the request is forged.
+pub(crate) fn verify(keys: &[HmacKey], parts: &[&[u8]], code: &[u8; 32]) -> Result<usize, Rejection> {
+    fitting_key(keys, |key| key.verify(parts, code)).ok_or(Rejection::SignatureMismatch)
 }
 
 redacted!(HmacKey);

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 
+use super::{Rejection, fitting_key};
+
 /// An Ed25519 public key (RFC 8032).
 #[derive(Clone)]
 pub struct Ed25519Key(VerifyingKey);
@@ -47,6 +49,14 @@ impl Ed25519Signer {
     pub fn public_key(&self) -> String {
         BASE64_STANDARD.encode(self.0.verifying_key().as_bytes())
     }
+}
+
+/// Returns which of the keys signed a message: its place among them, from 0.
+///
+/// # Errors
+/// None of them did. The sender can fix it, unless the request is forged.
+pub(crate) fn verify(keys: &[Ed25519Key], message: &[u8], signature: &[u8; 64]) -> Result<usize, Rejection> {
+    fitting_key(keys, |key| key.verify(message, signature)).ok_or(Rejection::SignatureMismatch)
 }
 
 redacted!(Ed25519Key, Ed25519Signer);

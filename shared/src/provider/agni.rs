@@ -1,15 +1,37 @@
 //! Agni: JSON, not signed. The URL's token vouches for it, and `org_id` must be the pinned account.
 //!
 //! One kind, `call.completed`, once per `call_session_id`.
+//!
+//! Document: "`call.completed` webhook" in Agni's documentation.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
+use crate::proof::{Delivery, Proof, Rejection, url_token};
 use crate::record::Stamp;
-use crate::source::Source;
+use crate::source::{KeyKind, Needs, Source};
 
+/// What a source needs.
+pub(super) const NEEDS: Needs = Needs {
+    keys: KeyKind::UrlTokens,
+    min_key_chars: url_token::MIN_CHARS,
+    time_zone: None,
+    names_account: true,
+    example: r#"{"tokens":["<at least 128 random bits>"]}"#,
+};
+
+/// No header proves anything.
+pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
+
+/// Checks the token in the URL.
+pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
+    url_token::verify(&source.tokens, delivery.token)
+}
+
+/// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
@@ -139,6 +161,11 @@ fn turn(transcript: Value) -> Value {
         }
     }
     Value::Object(turn)
+}
+
+/// The lifetime of links is not documented.
+pub(super) fn link_lifetime(_url: &str) -> Option<SignedDuration> {
+    None
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! One kind, `call_ended`. Webhooks of the user and of the agent may both fire for one call, so
 //! duplicates are by design and the later one may be richer. What the documentation leaves open is
 //! derived and says so: the zone of `time`, the direction, the status.
+//!
+//! Document: "Event Overview: `call_ended`" in CallKaro's documentation.
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
@@ -10,10 +12,30 @@ use serde_json::{Map, Value, json};
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
+use crate::proof::{Delivery, Proof, Rejection, url_token};
 use crate::record::{Stamp, field};
-use crate::source::Source;
+use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp;
 
+/// What a source needs.
+pub(super) const NEEDS: Needs = Needs {
+    keys: KeyKind::UrlTokens,
+    min_key_chars: url_token::MIN_CHARS,
+    // The provider's home: the document does not say the zone.
+    time_zone: Some("Asia/Kolkata"),
+    names_account: false,
+    example: r#"{"tokens":["<at least 128 random bits>"]}"#,
+};
+
+/// No header proves anything.
+pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
+
+/// Checks the token in the URL.
+pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
+    url_token::verify(&source.tokens, delivery.token)
+}
+
+/// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
@@ -155,6 +177,11 @@ fn tool_call(call: Value) -> Value {
         Value::Object(call) => Value::Object(renamed(call, &[("timestamp", "at")])),
         other => json!({ "name": null, "raw": other }),
     }
+}
+
+/// The lifetime of links is not documented.
+pub(super) fn link_lifetime(_url: &str) -> Option<SignedDuration> {
+    None
 }
 
 #[cfg(test)]

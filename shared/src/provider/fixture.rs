@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Provider, Verified};
 use crate::event::{CallEvent, Normalized, Unusable};
-use crate::proof::{Delivery, Rejection};
+use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme};
 use crate::source::Source;
 use crate::sources::Sources;
 use crate::timestamp::Timestamp;
@@ -52,7 +52,7 @@ pub(super) fn verify(
 
 /// What a body means, as if it were verified.
 pub(super) fn normalize(provider: Provider, source: &Source, body: impl Into<Bytes>) -> Normalized {
-    let proof = super::Proof { scheme: super::Scheme::UrlToken, freshness: super::Freshness::Fresh, key: 0 };
+    let proof = Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh, key: 0 };
     provider.normalize(source, &Verified { body: body.into(), proof })
 }
 

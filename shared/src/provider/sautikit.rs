@@ -4,34 +4,50 @@
 //! `t=<unix seconds>,v1=<hex>` with the HMAC over `<body>.<t>`. Both are told apart by their shape;
 //! a source may pin one. The secret is used as it is, prefix included. The headers
 //! `X-Sautikit-Idempotency-Key` and `X-Sautikit-Event` are not signed and are never relied on.
+//!
+//! Document: "call.completed" and "call.recording.ready" in Sautikit's webhook documentation.
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
-use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme};
-use crate::proof::{HmacKey, fitting_key};
-use crate::proof::{exactly_one, unix_seconds};
+use crate::proof::{
+    Delivery, Freshness, HmacKey, Proof, Rejection, Scheme, body_hmac, exactly_one, unix_seconds,
+};
 use crate::record::Stamp;
-use crate::source::{SautikitScheme, Source};
+use crate::source::{KeyKind, Needs, SignatureForm, Source};
 
 const SIGNATURE_HEADER: &str = "x-sautikit-signature";
 
+/// What a source needs.
+pub(super) const NEEDS: Needs = Needs {
+    keys: KeyKind::Secrets,
+    min_key_chars: 0,
+    time_zone: None,
+    names_account: true,
+    example: r#"{"secrets":["<the webhook secret>"]}"#,
+};
+
+/// The headers that carry the proof, or say what a delivery is.
+pub(super) const EVIDENCE_HEADERS: &[&str] =
+    &[SIGNATURE_HEADER, "x-sautikit-idempotency-key", "x-sautikit-event"];
+
+/// Checks the signature, in the form that the header has.
 pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
     let malformed = |problem| Rejection::SignatureMalformed { header: SIGNATURE_HEADER, problem };
     let signature = Signature::parse(exactly_one(delivery.headers, SIGNATURE_HEADER)?).ok_or(malformed(
         "is neither 64 hexadecimal digits nor t=<unix seconds>,v1=<64 hexadecimal digits>",
     ))?;
-    if source.scheme.is_some_and(|pinned| pinned != signature.scheme()) {
+    if source.scheme.is_some_and(|pinned| pinned != signature.form()) {
         return Err(malformed("has not the form that this source is pinned to"));
     }
     let (parts, code): (&[&[u8]], _) = match &signature {
         Signature::Plain { code } => (&[delivery.body], code),
         Signature::Timestamped { time, code, .. } => (&[delivery.body, b".", time.as_bytes()], code),
     };
-    let key = fitting_key(&source.secrets, |key| key.verify(parts, code));
-    let key = key.ok_or(Rejection::SignatureMismatch)?;
+    let key = body_hmac::verify(&source.secrets, parts, code)?;
     Ok(match signature {
         Signature::Plain { .. } => Proof { scheme: Scheme::HmacSha256, freshness: Freshness::Fresh, key },
         Signature::Timestamped { seconds, .. } => Proof {
@@ -69,26 +85,15 @@ impl<'a> Signature<'a> {
         Some(Self::Timestamped { time, seconds: unix_seconds(time)?, code: code(hex)? })
     }
 
-    fn scheme(&self) -> SautikitScheme {
+    fn form(&self) -> SignatureForm {
         match self {
-            Self::Plain { .. } => SautikitScheme::Plain,
-            Self::Timestamped { .. } => SautikitScheme::Timestamped,
+            Self::Plain { .. } => SignatureForm::Plain,
+            Self::Timestamped { .. } => SignatureForm::Timestamped,
         }
     }
 }
 
-/// Signs a body as Sautikit does: the header's name and value.
-pub fn sign(key: &HmacKey, body: &[u8]) -> (&'static str, String) {
-    (SIGNATURE_HEADER, hex::encode(key.sign(&[body])))
-}
-
-/// Signs a body in the form that carries the time: the header's name and value.
-pub fn sign_timestamped(key: &HmacKey, body: &[u8], unix_seconds: i64) -> (&'static str, String) {
-    let time = unix_seconds.to_string();
-    let code = hex::encode(key.sign(&[body, b".", time.as_bytes()]));
-    (SIGNATURE_HEADER, format!("t={time},v1={code}"))
-}
-
+/// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
     let mut draft = Draft::default();
@@ -159,6 +164,23 @@ fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
     draft.recording_size(size_bytes);
     draft.set_recording(&id, "duration_seconds", data.seconds("duration_seconds"));
     draft.set_recording(&id, "size_bytes", size_bytes);
+}
+
+/// The payload says how long a link works.
+pub(super) fn link_lifetime(_url: &str) -> Option<SignedDuration> {
+    None
+}
+
+/// Signs a body as Sautikit does: the header's name and value.
+pub fn sign(key: &HmacKey, body: &[u8]) -> (&'static str, String) {
+    (SIGNATURE_HEADER, hex::encode(key.sign(&[body])))
+}
+
+/// Signs a body in the form that carries the time: the header's name and value.
+pub fn sign_timestamped(key: &HmacKey, body: &[u8], unix_seconds: i64) -> (&'static str, String) {
+    let time = unix_seconds.to_string();
+    let code = hex::encode(key.sign(&[body, b".", time.as_bytes()]));
+    (SIGNATURE_HEADER, format!("t={time},v1={code}"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! callbacks and recording callbacks come to the same URL. Every value is a string. A `CallSid` is
 //! one leg; the whole call is the `CallSessionId`. Not answered with exactly 200, a delivery goes to
 //! the failover URL as well, so the timestamp header never takes part in a dedupe key.
+//!
+//! Document: "TexmlCallCompletedWebhook" in the API reference at <https://developers.telnyx.com>.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -14,17 +16,30 @@ use url::Url;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{Normalized, Unusable};
 use crate::payload::{Payload, shallow_json};
-use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme};
-use crate::proof::{Ed25519Signer, fitting_key};
-use crate::proof::{exactly_one, unix_seconds};
+use crate::proof::{
+    Delivery, Ed25519Signer, Freshness, Proof, Rejection, Scheme, ed25519, exactly_one, unix_seconds,
+};
 use crate::record::{Stamp, field};
-use crate::source::Source;
+use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::rfc3339;
 
 const SIGNATURE_HEADER: &str = "telnyx-signature-ed25519";
 const TIMESTAMP_HEADER: &str = "telnyx-timestamp";
 const API_HOST: &str = "api.telnyx.com";
 
+/// What a source needs.
+pub(super) const NEEDS: Needs = Needs {
+    keys: KeyKind::PublicKeys,
+    min_key_chars: 0,
+    time_zone: None,
+    names_account: true,
+    example: r#"{"public_keys":["<the account public key>"]}"#,
+};
+
+/// The headers that carry the proof, or say what a delivery is.
+pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, TIMESTAMP_HEADER];
+
+/// Checks the signature over the time and the body.
 pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
     let malformed = |header, problem| Rejection::SignatureMalformed { header, problem };
     let signature = exactly_one(delivery.headers, SIGNATURE_HEADER)?;
@@ -34,19 +49,12 @@ pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, R
         .ok_or(malformed(SIGNATURE_HEADER, "is not the base64 of 64 bytes"))?;
     let seconds = unix_seconds(time).ok_or(malformed(TIMESTAMP_HEADER, "is not a number of seconds"))?;
     let message = [time.as_bytes(), b"|", delivery.body].concat();
-    let key = fitting_key(&source.public_keys, |key| key.verify(&message, &signature));
-    let key = key.ok_or(Rejection::SignatureMismatch)?;
+    let key = ed25519::verify(&source.public_keys, &message, &signature)?;
     let freshness = Freshness::of(seconds, delivery.received_at, source.tolerance);
     Ok(Proof { scheme: Scheme::Ed25519, freshness, key })
 }
 
-/// Signs a body as Telnyx does: the names and values of the two headers.
-pub fn sign(signer: &Ed25519Signer, body: &[u8], unix_seconds: i64) -> [(&'static str, String); 2] {
-    let time = unix_seconds.to_string();
-    let signature = signer.sign(&[time.as_bytes(), b"|", body].concat());
-    [(SIGNATURE_HEADER, BASE64_STANDARD.encode(signature)), (TIMESTAMP_HEADER, time)]
-}
-
+/// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
     let mut payload = Payload::from_form(body).ok_or(Unusable::Unreadable)?;
     let mut draft = Draft::default();
@@ -200,12 +208,6 @@ fn quality(draft: &mut Draft, payload: &mut Payload<'_>) {
     draft.record.set("quality.raw", stats);
 }
 
-/// A link is presigned for ten minutes, unless it leads to the API, where the account's key opens it.
-pub(super) fn link_lifetime(url: &str) -> Option<SignedDuration> {
-    let url = Url::parse(url).ok()?;
-    (url.host_str() != Some(API_HOST)).then(|| SignedDuration::from_mins(10))
-}
-
 fn recording(
     draft: &mut Draft,
     payload: &mut Payload<'_>,
@@ -220,6 +222,19 @@ fn recording(
     draft.set_recording(&id, "duration_seconds", payload.seconds("RecordingDuration"));
     draft.set_recording(&id, "channels", payload.integer("RecordingChannels"));
     draft.set_recording(&id, "started_at", payload.time("RecordingStartTime").map(rfc3339));
+}
+
+/// A link is presigned for ten minutes, unless it leads to the API, where the account's key opens it.
+pub(super) fn link_lifetime(url: &str) -> Option<SignedDuration> {
+    let url = Url::parse(url).ok()?;
+    (url.host_str() != Some(API_HOST)).then(|| SignedDuration::from_mins(10))
+}
+
+/// Signs a body as Telnyx does: the names and values of the two headers.
+pub fn sign(signer: &Ed25519Signer, body: &[u8], unix_seconds: i64) -> [(&'static str, String); 2] {
+    let time = unix_seconds.to_string();
+    let signature = signer.sign(&[time.as_bytes(), b"|", body].concat());
+    [(SIGNATURE_HEADER, BASE64_STANDARD.encode(signature)), (TIMESTAMP_HEADER, time)]
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use super::parameters::ParameterStore;
-use super::{BadSources, Sources, place};
+use super::{Sources, SourcesError, place};
 use crate::aws::Aws;
 use crate::env;
 use crate::metrics::Metrics;
@@ -64,14 +64,14 @@ struct Times {
 struct Parameters {
     store: ParameterStore,
     path: String,
-    readers: Vec<&'static str>,
+    holders: Vec<&'static str>,
     pace: Pace,
     metrics: Metrics,
 }
 
 /// Parameters that can't be read; the message says which, and how to mend it.
 #[derive(Debug, thiserror::Error)]
-pub enum Unread {
+pub enum UnreadError {
     /// Nothing is there.
     #[error(
         "there is no parameter under {path}; create one: aws ssm put-parameter --name {path}/default \
@@ -105,16 +105,16 @@ pub enum Unread {
         /// Where they are.
         path: String,
         /// All that is wrong with them.
-        problems: BadSources,
+        problems: SourcesError,
     },
 }
 
 impl LiveSources {
-    /// The sources that the environment names, read now. `readers` are the providers, or `query`,
+    /// The sources that the environment names, read now. `holders` are the providers, or `query`,
     /// whose sources are wanted.
     ///
     /// What is wrong with them is told to `environment`.
-    pub async fn from_env(environment: &mut env::Reader, aws: &Aws, readers: &[&'static str]) -> Self {
+    pub async fn from_env(environment: &mut env::Reader, aws: &Aws, holders: &[&'static str]) -> Self {
         if let Some(json) = environment.optional(env::SOURCES) {
             return Self::from(Sources::from_json(&json).unwrap_or_else(|error| {
                 environment.problem(env::SOURCES, error);
@@ -131,7 +131,7 @@ impl LiveSources {
             return Self::from(Sources::default());
         }
         let metrics = Metrics::from_env(environment);
-        Self::read(aws, &path, readers, Pace::default(), metrics).await.unwrap_or_else(|unread| {
+        Self::read(aws, &path, holders, Pace::default(), metrics).await.unwrap_or_else(|unread| {
             environment.problem(env::SOURCES_PATH, unread);
             Self::from(Sources::default())
         })
@@ -144,24 +144,24 @@ impl LiveSources {
     pub async fn from_parameters(
         aws: &Aws,
         path: &str,
-        readers: &[&'static str],
+        holders: &[&'static str],
         pace: Pace,
-    ) -> Result<Self, Unread> {
-        Self::read(aws, path, readers, pace, Metrics::default()).await
+    ) -> Result<Self, UnreadError> {
+        Self::read(aws, path, holders, pace, Metrics::default()).await
     }
 
     async fn read(
         aws: &Aws,
         path: &str,
-        readers: &[&'static str],
+        holders: &[&'static str],
         pace: Pace,
         metrics: Metrics,
-    ) -> Result<Self, Unread> {
+    ) -> Result<Self, UnreadError> {
         let path = path.trim_end_matches('/').to_owned();
         let parameters = Parameters {
             store: ParameterStore::new(aws.ssm()),
             path,
-            readers: readers.to_vec(),
+            holders: holders.to_vec(),
             pace,
             metrics,
         };
@@ -231,7 +231,7 @@ impl LiveSources {
         }
         let (sources, unread) = parameters.read(&self.current()).await;
         parameters.tell(&unread);
-        if unread.len() == parameters.readers.len() {
+        if unread.len() == parameters.holders.len() {
             return false;
         }
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
@@ -258,58 +258,51 @@ impl fmt::Debug for LiveSources {
 }
 
 impl Parameters {
-    /// Every source of every reader, and why some of it can't be read: of such a reader, what is known
+    /// Every source of every holder, and why some of it can't be read: of such a holder, what is known
     /// stays. One provider's mistake is not the others'.
-    async fn read(&self, known: &Sources) -> (Sources, Vec<Unread>) {
-        let reads = join_all(self.readers.iter().map(|reader| self.read_one(reader))).await;
+    async fn read(&self, known: &Sources) -> (Sources, Vec<UnreadError>) {
+        let reads = join_all(self.holders.iter().map(|holder| self.read_one(holder))).await;
         let (mut sources, mut unread) = (Sources::default(), Vec::new());
-        for (reader, read) in self.readers.iter().zip(reads) {
+        for (holder, read) in self.holders.iter().zip(reads) {
             let entries = read.unwrap_or_else(|why| {
                 unread.push(why);
-                known.0.get(*reader).cloned().unwrap_or_default()
+                known.0.get(*holder).cloned().unwrap_or_default()
             });
-            sources.0.insert((*reader).to_owned(), entries);
+            sources.0.insert((*holder).to_owned(), entries);
         }
         (sources, unread)
     }
 
     /// Says what can't be read, to whoever reads the logs and to the alarm.
-    fn tell(&self, unread: &[Unread]) {
+    fn tell(&self, unread: &[UnreadError]) {
         for error in unread {
             tracing::error!(%error, "sources could not be read");
             self.metrics.sources_unread(Timestamp::now());
         }
     }
 
-    fn missing(&self) -> Unread {
-        let (path, example) = match self.readers[..] {
-            [reader] => (format!("{}/{reader}", self.path), example(reader)),
+    fn missing(&self) -> UnreadError {
+        let (path, example) = match self.holders[..] {
+            [holder] => {
+                (format!("{}/{holder}", self.path), super::needs(holder).map_or("{…}", |needs| needs.example))
+            }
             _ => (format!("{}/<provider>", self.path), "{…}"),
         };
-        Unread::Missing { path, example }
+        UnreadError::Missing { path, example }
     }
 
-    async fn read_one(&self, reader: &str) -> Result<BTreeMap<String, Source>, Unread> {
-        let path = format!("{}/{reader}", self.path);
+    async fn read_one(&self, holder: &str) -> Result<BTreeMap<String, Source>, UnreadError> {
+        let path = format!("{}/{holder}", self.path);
         let found = self.store.get_parameters_by_path(&path).await;
         let mut entries = BTreeMap::new();
-        for parameter in found.map_err(|cause| Unread::Unavailable { path, cause })? {
+        for parameter in found.map_err(|cause| UnreadError::Unavailable { path, cause })? {
             let name = parameter.name;
             let value = serde_json::from_str(&parameter.value)
-                .map_err(|error| Unread::NotJson { name: name.clone(), place: place(&error) })?;
+                .map_err(|error| UnreadError::NotJson { name: name.clone(), place: place(&error) })?;
             entries.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), value);
         }
-        let sources = Sources::from_map(BTreeMap::from([(reader.to_owned(), entries)]));
-        let sources = sources.map_err(|problems| Unread::Bad { path: self.path.clone(), problems })?;
+        let sources = Sources::from_map(BTreeMap::from([(holder.to_owned(), entries)]));
+        let sources = sources.map_err(|problems| UnreadError::Bad { path: self.path.clone(), problems })?;
         Ok(sources.0.into_values().next().unwrap_or_default())
-    }
-}
-
-/// What a source of a reader looks like.
-fn example(reader: &str) -> &'static str {
-    match reader {
-        "sautikit" => r#"{"secrets":["<the webhook secret>"]}"#,
-        "telnyx" => r#"{"public_keys":["<the account public key>"]}"#,
-        _ => r#"{"tokens":["<at least 128 random bits>"]}"#,
     }
 }
