@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared::event::Normalized;
 use shared::ledger::{Entry, Seen, plan};
-use shared::proof::{Delivery, Ed25519Signer, HmacKey};
+use shared::proof::{Ed25519Signer, HmacKey, Unverified};
 use shared::provider::{Provider, sign_sautikit, sign_telnyx};
 use shared::record::{Record, merge};
 use shared::source::Source;
@@ -77,7 +77,7 @@ impl Case {
 
     fn normalized(&self) -> (shared::provider::Verified, Normalized) {
         let Self { provider, source, headers, body, received_at, .. } = self;
-        let delivery = Delivery { headers, body, token: Some(TOKEN), received_at: *received_at };
+        let delivery = Unverified { headers, body, token: Some(TOKEN), received_at: *received_at };
         let verified = provider.verify(source, delivery).unwrap();
         let normalized = provider.normalize(source, &verified);
         (verified, normalized)
@@ -129,7 +129,7 @@ fn deliveries(criterion: &mut Criterion) {
         group.bench_function("bare", |bencher| bencher.iter(|| case.bare()));
         group.bench_function("verify", |bencher| {
             let Case { provider, source, headers, body, received_at, .. } = &case;
-            let delivery = Delivery { headers, body, token: Some(TOKEN), received_at: *received_at };
+            let delivery = Unverified { headers, body, token: Some(TOKEN), received_at: *received_at };
             bencher.iter(|| provider.verify(source, delivery).unwrap());
         });
         group.bench_function("verify+normalize", |bencher| bencher.iter(|| case.normalized()));

@@ -28,18 +28,20 @@ pub struct Aws {
 
 impl Aws {
     /// As Lambda's environment says.
-    pub fn from_env(reader: &mut env::Reader) -> Self {
-        let region = reader.required(env::AWS_REGION);
+    pub fn from_env(environment: &mut env::Environment) -> Self {
+        let region = environment.required(env::AWS_REGION);
         let credentials = Credentials::new(
-            reader.required(env::AWS_ACCESS_KEY_ID),
-            reader.required(env::AWS_SECRET_ACCESS_KEY),
-            reader.optional(env::AWS_SESSION_TOKEN),
+            environment.required(env::AWS_ACCESS_KEY_ID),
+            environment.required(env::AWS_SECRET_ACCESS_KEY),
+            environment.optional(env::AWS_SESSION_TOKEN),
             None,
             "environment",
         );
-        let (dynamodb, s3) =
-            (reader.optional(env::AWS_ENDPOINT_URL_DYNAMODB), reader.optional(env::AWS_ENDPOINT_URL_S3));
-        let ssm_endpoint = reader.optional(env::AWS_ENDPOINT_URL_SSM);
+        let (dynamodb, s3) = (
+            environment.optional(env::AWS_ENDPOINT_URL_DYNAMODB),
+            environment.optional(env::AWS_ENDPOINT_URL_S3),
+        );
+        let ssm_endpoint = environment.optional(env::AWS_ENDPOINT_URL_SSM);
         Self { ssm_endpoint, ..Self::new(region, credentials, dynamodb, s3) }
     }
 

@@ -31,7 +31,7 @@ pub(crate) const FROM: Side = Side { raw: "from.raw", e164: "from.e164", sip_uri
 pub(crate) const TO: Side = Side { raw: "to.raw", e164: "to.e164", sip_uri: "to.sip_uri" };
 
 impl Draft {
-    /// Completes the event: it needs a call, and of the pinned account.
+    /// Returns the event of a call, with every field stamped.
     pub(crate) fn finish(
         mut self,
         kind: String,
@@ -44,7 +44,7 @@ impl Draft {
         Normalized::Event(Box::new(CallEvent { kind, dedupe_key, call_id, stamp, record, recording }))
     }
 
-    /// The number or address of one side.
+    /// Sets the number or address of one side.
     pub(crate) fn party(&mut self, side: &Side, raw: Option<String>) {
         let Some(raw) = raw else { return };
         if party::is_sip(&raw) {
@@ -58,7 +58,7 @@ impl Draft {
         self.record.set(side.raw, Value::from(raw));
     }
 
-    /// A status in the provider's word; a word that nobody documented goes to `extensions`.
+    /// Sets a status from the provider's word. A word that is not documented goes to `extensions`.
     pub(crate) fn status(&mut self, path: &'static str, raw: Option<String>, name: &'static str) {
         let Some(raw) = raw else { return };
         match Status::from_word(&raw) {
@@ -68,7 +68,7 @@ impl Draft {
         }
     }
 
-    /// Why the call ended, in the provider's word.
+    /// Sets the reason for which the call ended, from the provider's word.
     pub(crate) fn hangup(&mut self, raw: Option<String>) {
         let Some(raw) = raw else { return };
         match hangup::cause(&raw) {
@@ -107,21 +107,23 @@ impl Draft {
         }
     }
 
-    /// A value outside the documented ones.
+    /// Keeps a value that is none of the documented ones in `extensions`, with a warning.
     pub(crate) fn undocumented(&mut self, name: &'static str, raw: String, what: &str) {
         self.record.add("warnings", format!("{name} is not a documented {what}; see extensions"));
         self.record.set(field("extensions", name), Value::from(raw));
     }
 
+    /// Sets a time.
     pub(crate) fn time(&mut self, path: &'static str, time: Option<Timestamp>) {
         self.record.set(path, time.map(|time| Value::from(rfc3339(time))));
     }
 
+    /// Sets a field that the payload states.
     pub(crate) fn set(&mut self, path: impl Into<Path>, value: Option<impl Into<Value>>) {
         self.record.set(path, value.map(Into::into));
     }
 
-    /// One entry of `events[]`.
+    /// Adds an entry to `events[]`.
     pub(crate) fn event(
         &mut self,
         kind: &str,
@@ -143,7 +145,10 @@ impl Draft {
     }
 }
 
-/// The call an event names, if it names one that can be a key.
+/// Returns the id of the call.
+///
+/// # Errors
+/// The body names no call, or its id is too long for a key.
 pub(crate) fn call_id(payload: &mut Payload<'_>, name: &'static str) -> Result<String, Unusable> {
     let call_id = payload.id(name).ok_or(Unusable::CallIdMissing)?;
     if call_id.len() > MAX_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
@@ -157,7 +162,7 @@ pub(crate) fn pinned_account(source: &Source, account: Option<&str>) -> Result<(
     }
 }
 
-/// A dedupe key from its parts. `#` separates them, so it is escaped inside them.
+/// Returns a dedupe key made of parts. `#` separates them, so it is escaped inside them.
 pub(crate) fn dedupe_key(parts: &[&str]) -> String {
     let mut key = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
     for (index, part) in parts.iter().enumerate() {
@@ -173,14 +178,19 @@ pub(crate) fn dedupe_key(parts: &[&str]) -> String {
     key
 }
 
-/// Renames the members of an object and brings times to the ledger's form; what has no new name
-/// stays under its own.
+/// Renames members of an object. A member without a new name keeps its own.
 pub(crate) fn renamed(mut object: Map<String, Value>, names: &[(&str, &str)]) -> Map<String, Value> {
     for (old, new) in names {
         if let Some(value) = object.remove(*old) {
             object.insert((*new).to_owned(), value);
         }
     }
+    object
+}
+
+/// Writes the times of an object, its members `at` and `created_at`, as the ledger writes times. Text
+/// that is no time stays as it is.
+pub(crate) fn with_times(mut object: Map<String, Value>) -> Map<String, Value> {
     for name in ["at", "created_at"] {
         if let Some(Value::String(text)) = object.get_mut(name)
             && let Some(time) = crate::timestamp::parse(text, None)

@@ -31,18 +31,19 @@ pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
 /// Another endpoint for SSM. Optional; for local runs. Empty is as good as unset.
 pub const AWS_ENDPOINT_URL_SSM: &str = "AWS_ENDPOINT_URL_SSM";
 
-/// Reads variables and remembers what is wrong with them, to tell all of it at once.
+/// The environment. It remembers everything that is wrong with its variables, so that one error says all
+/// of it.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct Environment {
     problems: Vec<String>,
 }
 
 /// What is wrong with the environment; it ends the start.
 #[derive(Debug, thiserror::Error)]
 #[error("the function can't start: {}", .0.join("; "))]
-pub struct BadEnvironment(Vec<String>);
+pub struct EnvironmentError(Vec<String>);
 
-impl Reader {
+impl Environment {
     /// A variable that must be set.
     pub fn required(&mut self, name: &'static str) -> String {
         self.optional(name).unwrap_or_else(|| {
@@ -92,8 +93,8 @@ impl Reader {
     /// The value, unless anything was wrong.
     ///
     /// # Errors
-    /// Everything that was wrong; whoever deploys can mend it.
-    pub fn finish<T>(self, value: T) -> Result<T, BadEnvironment> {
-        if self.problems.is_empty() { Ok(value) } else { Err(BadEnvironment(self.problems)) }
+    /// Everything that was wrong. Whoever deploys can fix it.
+    pub fn finish<T>(self, value: T) -> Result<T, EnvironmentError> {
+        if self.problems.is_empty() { Ok(value) } else { Err(EnvironmentError(self.problems)) }
     }
 }

@@ -1,25 +1,25 @@
-//! What a verified body says: the words between a provider and the ledger.
+//! The content of a verified body: the words between a provider and the ledger.
 
 use std::fmt;
 
 use crate::record::{Record, Stamp};
 use crate::timestamp::Timestamp;
 
-/// What a verified body says.
+/// The content of a verified body.
 #[derive(Clone, Debug)]
 pub enum Normalized {
     /// Something about a call that belongs in its record.
     Event(Box<CallEvent>),
-    /// An event of a kind that no record has use for; kept as evidence.
+    /// An event of a kind that adds nothing to a record; kept as evidence.
     Ignored {
         /// The provider's name for it.
         kind: String,
-        /// What makes two deliveries the same event.
+        /// The key that two deliveries of one event share.
         dedupe_key: Option<String>,
         /// The call it is about, if it names one.
         call_id: Option<String>,
     },
-    /// From the provider, and still not to be applied.
+    /// The provider sent it, and it can't be applied.
     Unusable(Unusable),
 }
 
@@ -28,13 +28,13 @@ pub enum Normalized {
 pub struct CallEvent {
     /// The provider's name for the kind of event.
     pub kind: String,
-    /// What makes two deliveries the same event; `None` leaves that to the body's hash.
+    /// The key that two deliveries of one event share; `None` stands for the body's hash.
     pub dedupe_key: Option<String>,
     /// The provider's id of the call.
     pub call_id: String,
     /// When it happened, among the call's events.
     pub stamp: Stamp,
-    /// What it says, with every field stamped.
+    /// The fields that it states, each with the stamp.
     pub record: Record,
     /// The recording to copy, if it links one.
     pub recording: Option<RecordingLink>,
@@ -53,7 +53,7 @@ pub enum Unusable {
     AccountMismatch,
 }
 
-/// The longest id in bytes; a longer one is evidence, but names nothing.
+/// The longest id of a call or a recording, in bytes. A body with a longer one is kept as evidence.
 pub const MAX_ID_BYTES: usize = 2048;
 
 /// A link from which a recording can be fetched, perhaps not for long.

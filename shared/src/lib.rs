@@ -1,8 +1,8 @@
-//! Verification, normalization and the ledger: what every function of the bundle has in common.
+//! Verification, normalization and the ledger: the code that all functions share.
 //!
 //! A delivery goes `verify ▶ normalize ▶ plan ▶ one transaction ▶ 200`:
-//! [`webhook`] leads it there, [`provider`] knows the four senders, [`record`] is what their events
-//! become, [`ledger`] is the table.
+//! [`webhook`] is that way, [`provider`] has a room for each sender, [`record`] is the record of a call,
+//! [`ledger`] is the table.
 //!
 //! Invariants:
 //! - Nothing parses an unverified body: [`provider::Verified`] comes from [`provider::Provider::verify`] alone.

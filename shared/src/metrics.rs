@@ -42,8 +42,8 @@ impl Default for Metrics {
 
 impl Metrics {
     /// To standard output as they are, where CloudWatch finds them. Lambda only.
-    pub fn from_env(reader: &mut env::Reader) -> Self {
-        let stack = reader.optional(env::STACK_NAME).unwrap_or_else(|| "call-ledger".to_owned());
+    pub fn from_env(environment: &mut env::Environment) -> Self {
+        let stack = environment.optional(env::STACK_NAME).unwrap_or_else(|| "call-ledger".to_owned());
         Self { stack: stack.into(), emit: to_stdout }
     }
 

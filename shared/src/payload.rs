@@ -29,7 +29,7 @@ pub(crate) struct Payload<'a> {
     leftovers: Leftovers,
 }
 
-/// What reading a payload leaves for the record.
+/// The fields and warnings that reading a payload leaves for the record.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
     /// Entries of `extensions`: path and value, of which the last one for a path counts.
@@ -158,7 +158,7 @@ impl<'a> Payload<'a> {
         list.unwrap_or_default()
     }
 
-    /// An object whose names are not ours to know.
+    /// An object whose names the provider or its customer chooses.
     pub(crate) fn map(&mut self, name: &'static str) -> serde_json::Map<String, Value> {
         let map = self.read(name, "an object", |raw| match raw.value()? {
             Value::Object(map) => Some(map),

@@ -1,4 +1,5 @@
-//! How a delivery proves who sent it: keys, and what is checked with them.
+//! Ways to prove who sent a delivery: the keys, and a check for each kind of key. No provider is named
+//! here.
 //!
 //! Every key is parsed once, at construction, and redacts itself in `Debug`.
 
@@ -29,9 +30,9 @@ pub use ed25519::{Ed25519Key, Ed25519Signer};
 pub(crate) use header::{exactly_one, unix_seconds};
 pub use url_token::Token;
 
-/// A request to a webhook URL, not to be believed yet.
+/// A request to a webhook URL that has not been verified.
 #[derive(Clone, Copy)]
-pub struct Delivery<'a> {
+pub struct Unverified<'a> {
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The raw body.
@@ -45,15 +46,15 @@ pub struct Delivery<'a> {
 /// How a delivery proved itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// What was checked.
+    /// The kind of check.
     pub scheme: Scheme,
-    /// Whether the signed time is near the time of arrival.
+    /// Whether the signed time is close to the time of arrival.
     pub freshness: Freshness,
     /// Which of the source's keys fits: its place among them, from 0.
     pub key: usize,
 }
 
-/// What was checked to verify a delivery.
+/// A kind of check that verifies a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// An HMAC-SHA256 over the body.
@@ -69,7 +70,7 @@ pub enum Scheme {
 /// Whether a signed time is within a source's tolerance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// Within it, or nothing was said about time.
+    /// Within it, or no time was signed.
     Fresh,
     /// Signed too long ago: perhaps a replay, perhaps a late retry.
     Stale,
@@ -77,10 +78,10 @@ pub enum Freshness {
     Future,
 }
 
-/// Why a delivery is not believed.
+/// Why a delivery is rejected. The sender can fix it, unless the request is forged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The header that carries the proof is not there.
+    /// The header that carries the proof is missing.
     #[error("the {header} header is missing")]
     SignatureMissing {
         /// Its name.
@@ -124,9 +125,9 @@ pub(crate) fn fitting_key<K>(keys: &[K], fits: impl Fn(&K) -> bool) -> Option<us
     })
 }
 
-impl fmt::Debug for Delivery<'_> {
+impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Delivery").field("received_at", &self.received_at).finish_non_exhaustive()
+        formatter.debug_struct("Unverified").field("received_at", &self.received_at).finish_non_exhaustive()
     }
 }
 
@@ -147,8 +148,8 @@ impl Scheme {
         all.into_iter().find(|scheme| scheme.name() == name)
     }
 
-    /// What the scheme vouches for: `signed` for every byte of the body, `bearer` for the sender's
-    /// knowledge of the URL.
+    /// What the check proves: `signed` that the provider signed every byte of the body, `bearer` that
+    /// the sender knows the URL.
     pub const fn trust(self) -> &'static str {
         match self {
             Self::HmacSha256 | Self::HmacSha256Timestamped | Self::Ed25519 => "signed",

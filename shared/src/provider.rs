@@ -1,7 +1,7 @@
-//! The voice providers: how each one proves that a body is its own, and what its bodies mean.
+//! The voice providers: how each one proves that it sent a body, and how its bodies are read.
 //!
-//! Each provider is a module, and all modules have the same parts in the same order: `NEEDS` (what a
-//! source of it needs), `EVIDENCE_HEADERS`, `verify`, `normalize`, `link_lifetime`, and `sign` for tests
+//! Each provider is a module, and all modules have the same parts in the same order: `NEEDS` (of a
+//! source), `EVIDENCE_HEADERS`, `verify`, `normalize`, `link_lifetime`, and `sign` for tests
 //! where the provider signs. No trait: the set is closed, and the compiler lists every arm to fill when
 //! a provider is added. No I/O, no clock and no environment here: values are passed in.
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 
 use crate::event::Normalized;
-use crate::proof::{Delivery, Proof, Rejection};
+use crate::proof::{Proof, Rejection, Unverified};
 use crate::source::{KeyKind, Needs, Source};
 
 mod sautikit;
@@ -83,7 +83,7 @@ impl Provider {
         }
     }
 
-    /// What a source of this provider needs.
+    /// The needs of a source of this provider.
     pub(crate) const fn needs(self) -> Needs {
         match self {
             Self::Sautikit => sautikit::NEEDS,
@@ -108,7 +108,7 @@ impl Provider {
     ///
     /// # Errors
     /// Why the delivery is rejected. The sender can fix it, unless the request is forged.
-    pub fn verify(self, source: &Source, delivery: Delivery<'_>) -> Result<Verified, Rejection> {
+    pub fn verify(self, source: &Source, delivery: Unverified<'_>) -> Result<Verified, Rejection> {
         let proof = match self {
             Self::Sautikit => sautikit::verify(source, delivery),
             Self::Callkaro => callkaro::verify(source, delivery),
@@ -147,7 +147,7 @@ impl Verified {
         &self.body
     }
 
-    /// How it proved itself.
+    /// The proof of who sent it.
     pub fn proof(&self) -> Proof {
         self.proof
     }

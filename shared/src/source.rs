@@ -46,7 +46,7 @@ pub enum SignatureForm {
     Timestamped,
 }
 
-/// What a source must have, and may have.
+/// The keys and options that a source of one provider needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs {
     /// The kind of its keys.

@@ -25,7 +25,7 @@ const MAX_LIVE_KEYS: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub struct Sources(BTreeMap<String, BTreeMap<String, Source>>);
 
-/// What is wrong with the configured sources: every problem, not the first.
+/// Every problem of the configured sources.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct SourcesError(Vec<String>);
@@ -34,7 +34,7 @@ impl Sources {
     /// Reads `{"<provider>|query":{"<source>":{…}}}`.
     ///
     /// # Errors
-    /// Every problem with its place, none with the value in it. Whoever deploys can mend them.
+    /// Every problem with its place, none with the value in it. Whoever deploys can fix them.
     pub fn from_json(json: &str) -> Result<Self, SourcesError> {
         let configured = serde_json::from_str(json).map_err(|error| {
             SourcesError(vec![format!(
@@ -93,7 +93,7 @@ impl Sources {
 /// The holder of the tokens that may read the ledger.
 pub const QUERY: &str = "query";
 
-/// What a source of [`QUERY`] needs.
+/// The needs of a source of [`QUERY`].
 const QUERY_NEEDS: Needs = Needs {
     keys: KeyKind::BearerTokens,
     min_key_chars: 16,

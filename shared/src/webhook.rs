@@ -14,7 +14,7 @@ use crate::event::{Normalized, Unusable};
 use crate::lambda::{self, Request};
 use crate::ledger::{Entry, Ledger, Outcome};
 use crate::metrics::Metrics;
-use crate::proof::Delivery;
+use crate::proof::Unverified;
 use crate::provider::{Provider, Verified};
 use crate::reply::Reply;
 use crate::source::Source;
@@ -63,21 +63,21 @@ impl Webhook {
     }
 
     /// As the environment says, with the keys read and the connection to the table open.
-    async fn from_env(provider: Provider) -> Result<Self, env::BadEnvironment> {
-        let mut reader = env::Reader::default();
-        let aws = Aws::from_env(&mut reader);
-        let ledger = Ledger::from_env(&mut reader, &aws);
-        let readers = [provider.name()];
+    async fn from_env(provider: Provider) -> Result<Self, env::EnvironmentError> {
+        let mut environment = env::Environment::default();
+        let aws = Aws::from_env(&mut environment);
+        let ledger = Ledger::from_env(&mut environment, &aws);
+        let holders = [provider.name()];
         let (sources, ()) =
-            tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), ledger.warm_up(provider));
-        if reader.is_right() && !sources.current().has(provider) {
-            reader.problem(
+            tokio::join!(LiveSources::from_env(&mut environment, &aws, &holders), ledger.warm_up(provider));
+        if environment.is_right() && !sources.current().has(provider) {
+            environment.problem(
                 env::SOURCES,
                 format!("no source for {}: it would refuse everything", provider.name()),
             );
         }
-        let metrics = Metrics::from_env(&mut reader);
-        reader.finish(Self { metrics, ..Self::new(provider, sources, ledger) })
+        let metrics = Metrics::from_env(&mut environment);
+        environment.finish(Self { metrics, ..Self::new(provider, sources, ledger) })
     }
 
     /// Answers one request that arrived at a time.
@@ -129,7 +129,7 @@ impl Webhook {
             return Err(Refusal::BodyTooLarge { bytes: body.len() });
         }
         let token = request.path.get("token").map(String::as_str);
-        let delivery = Delivery { headers: &request.headers, body, token, received_at };
+        let delivery = Unverified { headers: &request.headers, body, token, received_at };
         Ok((source, self.provider.verify(source, delivery)?))
     }
 
@@ -186,10 +186,11 @@ struct Received {
 
 impl Ledger {
     /// The ledger that the environment names.
-    pub fn from_env(reader: &mut env::Reader, aws: &Aws) -> Self {
-        let table = reader.required(env::TABLE_NAME);
-        let bucket = reader.required(env::BUCKET_NAME);
-        let retention_days = reader.number(env::EVIDENCE_RETENTION_DAYS, DEFAULT_RETENTION_DAYS, 1..=3650);
+    pub fn from_env(environment: &mut env::Environment, aws: &Aws) -> Self {
+        let table = environment.required(env::TABLE_NAME);
+        let bucket = environment.required(env::BUCKET_NAME);
+        let retention_days =
+            environment.number(env::EVIDENCE_RETENTION_DAYS, DEFAULT_RETENTION_DAYS, 1..=3650);
         Self::new(aws, &table, &bucket, retention_days)
     }
 }

@@ -69,19 +69,19 @@ impl Query {
     }
 
     /// As the environment says, with the tokens read and the connection to the table open.
-    async fn from_env() -> Result<Self, env::BadEnvironment> {
-        let mut reader = env::Reader::default();
-        let table = reader.required(env::TABLE_NAME);
-        let bucket = reader.required(env::BUCKET_NAME);
-        let aws = Aws::from_env(&mut reader);
+    async fn from_env() -> Result<Self, env::EnvironmentError> {
+        let mut environment = env::Environment::default();
+        let table = environment.required(env::TABLE_NAME);
+        let bucket = environment.required(env::BUCKET_NAME);
+        let aws = Aws::from_env(&mut environment);
         let ledger = Ledger::new(&aws, &table, &bucket, WRITES_NO_DELIVERIES);
-        let readers = [sources::QUERY];
+        let holders = [sources::QUERY];
         let (sources, ()) =
-            tokio::join!(LiveSources::from_env(&mut reader, &aws, &readers), warm_up(&ledger));
-        if reader.is_right() && sources.current().query_tokens().is_empty() {
-            reader.problem(env::SOURCES, "no token for query: it would refuse everybody");
+            tokio::join!(LiveSources::from_env(&mut environment, &aws, &holders), warm_up(&ledger));
+        if environment.is_right() && sources.current().query_tokens().is_empty() {
+            environment.problem(env::SOURCES, "no token for query: it would refuse everybody");
         }
-        reader.finish(Self::new(ledger, aws.s3(), bucket, sources))
+        environment.finish(Self::new(ledger, aws.s3(), bucket, sources))
     }
 
     /// Answers one request that arrived at a time.

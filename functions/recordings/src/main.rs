@@ -34,18 +34,18 @@ async fn main() -> Result<(), Error> {
 
 /// The copier as the environment says, or all that is wrong with the environment.
 async fn from_env() -> Result<Recordings, Error> {
-    let mut reader = env::Reader::default();
-    let aws = Aws::from_env(&mut reader);
-    let ledger = Ledger::from_env(&mut reader, &aws);
-    let bucket = reader.required(env::BUCKET_NAME);
-    let metrics = Metrics::from_env(&mut reader);
-    let max_bytes = reader.number(env::RECORDING_MAX_BYTES, DEFAULT_MAX_BYTES, 1 << 20..=5 << 30);
-    let readers = Provider::ALL.map(Provider::name);
-    let sources = LiveSources::from_env(&mut reader, &aws, &readers).await;
-    if reader.is_right() && sources.current().is_empty() {
-        reader.problem(env::SOURCES, "no source at all: there is nothing to copy");
+    let mut environment = env::Environment::default();
+    let aws = Aws::from_env(&mut environment);
+    let ledger = Ledger::from_env(&mut environment, &aws);
+    let bucket = environment.required(env::BUCKET_NAME);
+    let metrics = Metrics::from_env(&mut environment);
+    let max_bytes = environment.number(env::RECORDING_MAX_BYTES, DEFAULT_MAX_BYTES, 1 << 20..=5 << 30);
+    let holders = Provider::ALL.map(Provider::name);
+    let sources = LiveSources::from_env(&mut environment, &aws, &holders).await;
+    if environment.is_right() && sources.current().is_empty() {
+        environment.problem(env::SOURCES, "no source at all: there is nothing to copy");
     }
-    reader.finish(())?;
+    environment.finish(())?;
     let recordings = Recordings::new(ledger, aws.s3(), bucket, sources, Policy::production(max_bytes))?;
     Ok(recordings.with_metrics(metrics))
 }

@@ -219,7 +219,7 @@ fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()>
     headers.insert(name, value.parse()?);
     let (bytes, received_at) = (bytes::Bytes::from(body.to_string()), Timestamp::now());
     let delivery =
-        shared::proof::Delivery { headers: &headers, body: &bytes, token: Some(canary), received_at };
+        shared::proof::Unverified { headers: &headers, body: &bytes, token: Some(canary), received_at };
     let verified = Provider::Sautikit.verify(source, delivery)?;
     let normalized = Provider::Sautikit.normalize(source, &verified);
     let entry = shared::ledger::Entry::new(

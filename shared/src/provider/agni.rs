@@ -1,4 +1,4 @@
-//! Agni: JSON, not signed. The URL's token vouches for it, and `org_id` must be the pinned account.
+//! Agni: JSON, not signed. The token in the URL is the proof, and `org_id` must be the pinned account.
 //!
 //! One kind, `call.completed`, once per `call_session_id`.
 //!
@@ -7,14 +7,14 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed};
+use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed, with_times};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
-use crate::proof::{Delivery, Proof, Rejection, url_token};
+use crate::proof::{Proof, Rejection, Unverified, url_token};
 use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, Source};
 
-/// What a source needs.
+/// The needs of a source.
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::UrlTokens,
     min_key_chars: url_token::MIN_CHARS,
@@ -27,7 +27,7 @@ pub(super) const NEEDS: Needs = Needs {
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
 
 /// Checks the token in the URL.
-pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
     url_token::verify(&source.tokens, delivery.token)
 }
 
@@ -150,7 +150,7 @@ fn turn(transcript: Value) -> Value {
     let Value::Object(transcript) = transcript else {
         return json!({ "role": "unknown", "raw": transcript });
     };
-    let mut turn = renamed(transcript, &[("timestamp_ms", "offset_ms")]);
+    let mut turn = with_times(renamed(transcript, &[("timestamp_ms", "offset_ms")]));
     if let Some(Value::Object(message)) = turn.get_mut("message") {
         let mut message = std::mem::take(message);
         let moved = [("text", message.remove("content")), ("format", message.remove("format"))];

@@ -1,4 +1,4 @@
-//! CallKaro: JSON, not signed. The URL's token is all that vouches for it.
+//! CallKaro: JSON, not signed. The token in the URL is the only proof.
 //!
 //! One kind, `call_ended`. Webhooks of the user and of the agent may both fire for one call, so
 //! duplicates are by design and the later one may be richer. What the documentation leaves open is
@@ -9,15 +9,15 @@
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed};
+use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed, with_times};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
-use crate::proof::{Delivery, Proof, Rejection, url_token};
+use crate::proof::{Proof, Rejection, Unverified, url_token};
 use crate::record::{Stamp, field};
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp;
 
-/// What a source needs.
+/// The needs of a source.
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::UrlTokens,
     min_key_chars: url_token::MIN_CHARS,
@@ -31,7 +31,7 @@ pub(super) const NEEDS: Needs = Needs {
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
 
 /// Checks the token in the URL.
-pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
     url_token::verify(&source.tokens, delivery.token)
 }
 
@@ -174,7 +174,7 @@ fn variables(draft: &mut Draft, data: &mut Payload<'_>) {
 
 fn tool_call(call: Value) -> Value {
     match call {
-        Value::Object(call) => Value::Object(renamed(call, &[("timestamp", "at")])),
+        Value::Object(call) => Value::Object(with_times(renamed(call, &[("timestamp", "at")]))),
         other => json!({ "name": null, "raw": other }),
     }
 }

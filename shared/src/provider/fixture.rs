@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Provider, Verified};
 use crate::event::{CallEvent, Normalized, Unusable};
-use crate::proof::{Delivery, Freshness, Proof, Rejection, Scheme};
+use crate::proof::{Freshness, Proof, Rejection, Scheme, Unverified};
 use crate::source::Source;
 use crate::sources::Sources;
 use crate::timestamp::Timestamp;
@@ -47,7 +47,7 @@ pub(super) fn verify(
     for (name, value) in headers {
         map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
     }
-    provider.verify(source, Delivery { headers: &map, body, token: None, received_at: now() })
+    provider.verify(source, Unverified { headers: &map, body, token: None, received_at: now() })
 }
 
 /// What a body means, as if it were verified.

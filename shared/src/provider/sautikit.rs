@@ -14,14 +14,14 @@ use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
 use crate::proof::{
-    Delivery, Freshness, HmacKey, Proof, Rejection, Scheme, body_hmac, exactly_one, unix_seconds,
+    Freshness, HmacKey, Proof, Rejection, Scheme, Unverified, body_hmac, exactly_one, unix_seconds,
 };
 use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, SignatureForm, Source};
 
 const SIGNATURE_HEADER: &str = "x-sautikit-signature";
 
-/// What a source needs.
+/// The needs of a source.
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::Secrets,
     min_key_chars: 0,
@@ -35,7 +35,7 @@ pub(super) const EVIDENCE_HEADERS: &[&str] =
     &[SIGNATURE_HEADER, "x-sautikit-idempotency-key", "x-sautikit-event"];
 
 /// Checks the signature, in the form that the header has.
-pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
     let malformed = |problem| Rejection::SignatureMalformed { header: SIGNATURE_HEADER, problem };
     let signature = Signature::parse(exactly_one(delivery.headers, SIGNATURE_HEADER)?).ok_or(malformed(
         "is neither 64 hexadecimal digits nor t=<unix seconds>,v1=<64 hexadecimal digits>",

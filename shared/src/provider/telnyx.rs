@@ -17,7 +17,7 @@ use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{Normalized, Unusable};
 use crate::payload::{Payload, shallow_json};
 use crate::proof::{
-    Delivery, Ed25519Signer, Freshness, Proof, Rejection, Scheme, ed25519, exactly_one, unix_seconds,
+    Ed25519Signer, Freshness, Proof, Rejection, Scheme, Unverified, ed25519, exactly_one, unix_seconds,
 };
 use crate::record::{Stamp, field};
 use crate::source::{KeyKind, Needs, Source};
@@ -27,7 +27,7 @@ const SIGNATURE_HEADER: &str = "telnyx-signature-ed25519";
 const TIMESTAMP_HEADER: &str = "telnyx-timestamp";
 const API_HOST: &str = "api.telnyx.com";
 
-/// What a source needs.
+/// The needs of a source.
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::PublicKeys,
     min_key_chars: 0,
@@ -40,7 +40,7 @@ pub(super) const NEEDS: Needs = Needs {
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, TIMESTAMP_HEADER];
 
 /// Checks the signature over the time and the body.
-pub(super) fn verify(source: &Source, delivery: Delivery<'_>) -> Result<Proof, Rejection> {
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
     let malformed = |header, problem| Rejection::SignatureMalformed { header, problem };
     let signature = exactly_one(delivery.headers, SIGNATURE_HEADER)?;
     let time = exactly_one(delivery.headers, TIMESTAMP_HEADER)?;

@@ -80,7 +80,7 @@ pub enum UnreadError {
     Missing {
         /// Where.
         path: String,
-        /// What could be there.
+        /// The content of such a parameter.
         example: &'static str,
     },
     /// The store does not answer as asked.
@@ -113,8 +113,8 @@ impl LiveSources {
     /// The sources that the environment names, read now. `holders` are the providers, or `query`,
     /// whose sources are wanted.
     ///
-    /// What is wrong with them is told to `environment`.
-    pub async fn from_env(environment: &mut env::Reader, aws: &Aws, holders: &[&'static str]) -> Self {
+    /// Adds every problem with them to `environment`.
+    pub async fn from_env(environment: &mut env::Environment, aws: &Aws, holders: &[&'static str]) -> Self {
         if let Some(json) = environment.optional(env::SOURCES) {
             return Self::from(Sources::from_json(&json).unwrap_or_else(|error| {
                 environment.problem(env::SOURCES, error);

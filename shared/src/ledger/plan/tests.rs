@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Condition, Entry, Outcome, Plan, Seen, Write, call, delivery, plan};
 use crate::ledger::item::{Item, get_number, get_text};
 use crate::ledger::values::value_key;
-use crate::proof::{Delivery, Ed25519Signer, HmacKey};
+use crate::proof::{Ed25519Signer, HmacKey, Unverified};
 use crate::provider::Provider;
 use crate::record::Record;
 use crate::source::Source;
@@ -140,7 +140,7 @@ fn entry(provider: Provider, body: &str) -> Entry {
         Provider::Callkaro | Provider::Agni => {}
     }
     let source = source(provider);
-    let delivery = Delivery { headers: &headers, body: &body, token: Some(TOKEN), received_at: now() };
+    let delivery = Unverified { headers: &headers, body: &body, token: Some(TOKEN), received_at: now() };
     let verified = provider.verify(&source, delivery).unwrap();
     let normalized = provider.normalize(&source, &verified);
     Entry::new(provider, "default", now(), &headers, &verified, normalized)
