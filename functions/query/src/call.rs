@@ -9,8 +9,8 @@ use shared::ledger::read::{Call, Recording, Story};
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
-use crate::answer::{MAX_WEIGHT, take, weight};
 use crate::route::CallName;
+use crate::weight::{MAX_WEIGHT, take, weight};
 use crate::{Bucket, large, path, unavailable};
 
 /// Answers the record with its recordings and deliveries.

@@ -11,8 +11,8 @@ use shared::record::{LargeValue, Record};
 use shared::timestamp::Timestamp;
 
 use crate::Bucket;
-use crate::answer::{take, weight};
 use crate::recording::LINK_LIFETIME;
+use crate::weight::{take, weight};
 
 /// A larger value is answered as a link, so that no call is too large to read.
 const MAX_VALUE_BYTES: u64 = 1024 * 1024;

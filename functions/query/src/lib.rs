@@ -19,7 +19,6 @@ use shared::telemetry;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
-mod answer;
 mod call;
 mod cursor;
 mod large;
@@ -28,6 +27,7 @@ mod parameters;
 mod path;
 mod recording;
 mod route;
+mod weight;
 
 use route::Route;
 

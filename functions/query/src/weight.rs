@@ -1,4 +1,4 @@
-//! How much an answer may hold.
+//! The weight of an answer: its size inside the JSON that Lambda takes.
 
 use std::io;
 
