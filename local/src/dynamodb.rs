@@ -19,7 +19,7 @@ use crate::server::{self, Server};
 
 mod definition;
 
-pub use self::definition::{TableDefinition, table_definition};
+pub use self::definition::{Index, Projection, TableDefinition, table_definition};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -204,6 +204,11 @@ impl Stack {
         })
     }
 
+    /// The engine behind the DynamoDB endpoint, for what has no need of HTTP.
+    pub fn database(&self) -> &dynoxide::Database {
+        &self.dynamodb_server.database
+    }
+
     /// Ends everything; requests under way have a second to finish.
     ///
     /// # Errors

@@ -23,6 +23,28 @@ pub struct TableDefinition {
     stream_view_type: Option<Value>,
 }
 
+/// A global secondary index: what it is ordered by, and what it holds of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// The attributes of its key, partition key first. An item without one of them is not in it.
+    pub keys: Vec<String>,
+    /// Which other attributes it holds.
+    pub projection: Projection,
+}
+
+/// Which attributes an index holds beside its own key and the table's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Projection {
+    /// All.
+    All,
+    /// None.
+    KeysOnly,
+    /// These.
+    Include(Vec<String>),
+}
+
 /// Reads the `AWS::DynamoDB::Table` called `logical_id`.
 ///
 /// # Errors
@@ -55,6 +77,29 @@ pub fn table_definition(template: &str, logical_id: &str) -> anyhow::Result<Tabl
 }
 
 impl TableDefinition {
+    /// The attributes of the table's key, partition key first.
+    pub fn keys(&self) -> Vec<String> {
+        key_names(&self.key_schema)
+    }
+
+    /// The global secondary indexes, in the template's order.
+    ///
+    /// # Errors
+    /// A projection is of a type that DynamoDB does not have.
+    pub fn indexes(&self) -> anyhow::Result<Vec<Index>> {
+        let index = |index: &Value| {
+            let projection = match index["Projection"]["ProjectionType"].as_str() {
+                Some("ALL") => Projection::All,
+                Some("KEYS_ONLY") => Projection::KeysOnly,
+                Some("INCLUDE") => Projection::Include(texts(&index["Projection"]["NonKeyAttributes"])),
+                other => bail!("the index {} projects {other:?}", index["IndexName"]),
+            };
+            let name = index["IndexName"].as_str().unwrap_or_default().to_owned();
+            Ok(Index { name, keys: key_names(&index["KeySchema"]), projection })
+        };
+        self.global_secondary_indexes.iter().map(index).collect()
+    }
+
     /// The request that creates this table as `name`.
     pub(super) fn create_request(&self, name: &str) -> anyhow::Result<CreateTableRequest> {
         let mut request = json!({
@@ -178,6 +223,16 @@ fn time_to_live_attribute(specification: Node<'_>) -> anyhow::Result<Option<Stri
     let name = name.as_str();
     let name = name.with_context(|| format!("{} is not text", attribute.path))?;
     Ok(Some(name.to_owned()))
+}
+
+fn key_names(schema: &Value) -> Vec<String> {
+    let elements = schema.as_array().into_iter().flatten();
+    elements.filter_map(|element| element["AttributeName"].as_str().map(str::to_owned)).collect()
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    let entries = list.as_array().into_iter().flatten();
+    entries.filter_map(|entry| entry.as_str().map(str::to_owned)).collect()
 }
 
 /// Indexes by name, reduced to what a template says of them.
