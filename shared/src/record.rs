@@ -62,6 +62,13 @@ pub struct Stamp {
     pub occurred_at: Option<i64>,
 }
 
+impl Stamp {
+    /// Whether it tells nothing: the first body of an event without a time and a sequence.
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Whether a rank is that of the first body of a dedupe key.
 fn is_first(rank: &i64) -> bool {
     *rank == 0

@@ -6,6 +6,7 @@ mod bed;
 mod concurrency;
 mod copier;
 mod crashes;
+mod damaged;
 mod events;
 mod faults;
 mod hostile;

@@ -134,17 +134,17 @@ impl Planner<'_> {
         let recording = self.recording(event);
         let nothing = Applied::default();
         let applied = match &seen.call {
-            None => &nothing,
-            Some(Call { applied: Some(applied), .. }) => applied,
-            Some(Call { applied: None, .. }) => return self.quarantine("record_unreadable", recording),
+            None => Some(&nothing),
+            Some(call) => call.applied.as_ref(),
         };
-        let known = applied.know(&entry.event_body);
+        let known = applied.map_or(Known::Nothing, |applied| applied.know(&entry.event_body));
         if known == Known::Body {
             return Plan::Done(Outcome::Duplicate);
         }
         if seen.is_newer {
             return self.quarantine("newer_format", None);
         }
+        let Some(applied) = applied else { return self.quarantine("record_unreadable", recording) };
         let is_revision = known == Known::Event;
         let record = match &seen.call {
             None => Cow::Borrowed(&event.record),

@@ -206,6 +206,7 @@ struct Core<'a> {
 
 #[derive(Default, Serialize)]
 struct Layer<'a> {
+    #[serde(skip_serializing_if = "Stamp::is_empty")]
     stamp: Stamp,
     #[serde(serialize_with = "as_map", skip_serializing_if = "Vec::is_empty")]
     fields: Vec<(&'a str, &'a Value)>,
@@ -314,6 +315,7 @@ struct StoredCore {
 
 #[derive(Deserialize)]
 struct StoredLayer {
+    #[serde(default)]
     stamp: Stamp,
     #[serde(default)]
     fields: BTreeMap<Path, Value>,
