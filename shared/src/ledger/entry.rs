@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use super::applied::{EventBody, first_bytes, hash};
 use super::evidence::{Evidence, kept_headers};
 use super::key;
-use super::values::Object;
 use crate::event::{CallEvent, Normalized, Unusable};
 use crate::proof::{Freshness, Proof};
 use crate::provider::{Provider, Verified};
@@ -37,8 +36,6 @@ pub struct Entry {
     pub(super) evidence: Evidence,
     /// What to do with it.
     pub content: Content,
-    /// The evidence, if it must be in the bucket before the items are written.
-    pub(super) object: Option<Object>,
 }
 
 /// What the ledger does with a delivery.
@@ -100,7 +97,7 @@ impl Entry {
             None => key::event_pk(provider.name(), source, &event_body),
         };
         let kept = kept_headers(provider, headers);
-        let (evidence, object) = Evidence::pack(provider, &pk, &kept, body, &body_sha256);
+        let evidence = Evidence::pack(provider, &kept, body);
         Self {
             provider,
             source: source.to_owned(),
@@ -112,7 +109,6 @@ impl Entry {
             event_body,
             evidence,
             content,
-            object,
         }
     }
 

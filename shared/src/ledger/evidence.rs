@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use super::packing::{self, UnpackError};
-use super::values::{self, MAX_INLINE_BYTES, Object};
+use super::values::MAX_INLINE_BYTES;
 use crate::provider::Provider;
 
 /// The headers kept as evidence of every provider, beside the provider's own. No other header is kept:
@@ -22,10 +22,7 @@ pub(super) enum Evidence {
     /// In the item.
     Inline(Vec<u8>),
     /// In the bucket, since the frame is so large.
-    InBucket {
-        /// The size of the frame.
-        frame_bytes: usize,
-    },
+    InBucket(Bytes),
 }
 
 /// The kept headers and the body of a delivery.
@@ -38,14 +35,8 @@ pub struct Request {
 }
 
 impl Evidence {
-    /// Packs the evidence of a delivery to the partition `pk`; returns the object to put, if there is one.
-    pub(super) fn pack(
-        provider: Provider,
-        pk: &str,
-        kept: &[(&'static str, HeaderValue)],
-        body: &[u8],
-        body_sha256: &[u8; 32],
-    ) -> (Self, Option<Object>) {
+    /// Packs the evidence of a delivery.
+    pub(super) fn pack(provider: Provider, kept: &[(&'static str, HeaderValue)], body: &[u8]) -> Self {
         // Names and texts can always be written as JSON, which has no line breaks inside.
         let mut evidence = Vec::with_capacity(body.len() + 512);
         let _ = serde_json::to_writer(&mut evidence, &headers_json(kept));
@@ -54,11 +45,7 @@ impl Evidence {
         // Packing into memory fails only where memory has run out.
         #[expect(clippy::expect_used, reason = "as for every allocation")]
         let frame = packing::pack(provider, &evidence).expect("memory");
-        if frame.len() <= MAX_INLINE_BYTES {
-            return (Self::Inline(frame), None);
-        }
-        let key = values::evidence_key(pk, &hex::encode(body_sha256));
-        (Self::InBucket { frame_bytes: frame.len() }, Some(Object { key, content: Bytes::from(frame) }))
+        if frame.len() <= MAX_INLINE_BYTES { Self::Inline(frame) } else { Self::InBucket(Bytes::from(frame)) }
     }
 }
 

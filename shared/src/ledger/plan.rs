@@ -121,7 +121,7 @@ impl Planner<'_> {
             Content::Event(event) => self.apply(event),
             Content::Ignored { .. } if self.seen.delivery.is_some() => Plan::Done(Outcome::Duplicate),
             Content::Ignored { .. } => Plan::Transact {
-                objects: self.entry.object.iter().cloned().collect(),
+                objects: delivery::object(self.entry, State::Ignored).into_iter().collect(),
                 writes: vec![self.delivery(State::Ignored, None)],
                 outcome: Outcome::Ignored,
             },
@@ -175,7 +175,7 @@ impl Planner<'_> {
         let Ok(call::Written { item, mut objects }) = written else {
             return self.quarantine("record_too_large", recording);
         };
-        objects.extend(entry.object.clone());
+        objects.extend(delivery::object(entry, State::Applied));
         let condition = seen_revision.map_or(Condition::New, |revision| Condition::Seen {
             attribute: "revision",
             value: Some(item::number(revision)),
@@ -196,7 +196,7 @@ impl Planner<'_> {
         }
         let mut writes = vec![self.delivery(State::Quarantined, Some(reason))];
         writes.extend(recording);
-        let objects = self.entry.object.iter().cloned().collect();
+        let objects = delivery::object(self.entry, State::Quarantined).into_iter().collect();
         Plan::Transact { objects, writes, outcome: Outcome::Quarantined }
     }
 

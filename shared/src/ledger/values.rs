@@ -1,7 +1,8 @@
 //! Objects in the bucket: evidence and values of records that are too large for an item.
 //!
-//! They lie in a folder of their call, under their SHA-256: `evidence/<folder><sha256 of the body>` and
-//! `values/<folder><sha256>.json`. An item tells the hash alone, so it can lead to no other object.
+//! They lie in a folder of their call, under their SHA-256: `evidence/<folder><sha256 of the body>`,
+//! `quarantine/<folder><sha256 of the body>` and `values/<folder><sha256>.json`. An item tells the hash
+//! alone, so it can lead to no other object. Evidence expires, but not while it is in quarantine.
 
 use std::fmt;
 use std::time::Duration;
@@ -86,11 +87,6 @@ impl fmt::Debug for Object {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Object").field("bytes", &self.content.len()).finish_non_exhaustive()
     }
-}
-
-/// The object key of a delivery's packed evidence.
-pub fn evidence_key(pk: &str, body_sha256: &str) -> String {
-    format!("evidence/{}{body_sha256}", key::folder(pk).unwrap_or_default())
 }
 
 /// The object key of a record's large value.

@@ -68,6 +68,7 @@ pub(super) const NO_CALLS: &[(&str, &str)] = &[("shared/src/draft/recording.rs",
 const TABLE: &str = "${CallsTable.Arn}";
 const VALUES: &str = "${RecordingsBucket.Arn}/values/*";
 const EVIDENCE: &str = "${RecordingsBucket.Arn}/evidence/*";
+const QUARANTINE: &str = "${RecordingsBucket.Arn}/quarantine/*";
 const RECORDINGS: &str = "${RecordingsBucket.Arn}/recordings/*";
 /// The sources of whoever calls: `<reader>` is who that is, and every provider for the copier.
 const SOURCES: &str =
@@ -86,7 +87,7 @@ pub(super) const CALLS: &[Calls] = &[
         at: "shared/src/ledger/values.rs",
         of: &["put_object"],
         by: Ledger(&["apply"]),
-        on: &[EVIDENCE, VALUES],
+        on: &[EVIDENCE, QUARANTINE, VALUES],
     },
     Calls {
         at: "shared/src/ledger/jobs.rs",

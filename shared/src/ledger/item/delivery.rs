@@ -7,7 +7,7 @@
 //! | `dedupe_key` | what makes two deliveries one event; absent where that is `<kind>#<call id>` |
 //! | `body_sha256`, `body_bytes` | of the body as it arrived |
 //! | `evidence` | the kept headers and the body, packed in one frame |
-//! | `evidence_bytes` | the size of the frame, where it is in the bucket instead |
+//! | `evidence_bytes` | the size of the frame, where it is in the bucket instead; see [`evidence_key`] |
 //! | `verification` | how the delivery was verified |
 //! | `received_at` | when it arrived |
 //! | `expires_at_epoch` | when DynamoDB removes the item; absent while it is quarantined |
@@ -20,6 +20,7 @@ use crate::ledger::entry::Entry;
 use crate::ledger::evidence::{Evidence, Request};
 use crate::ledger::key;
 use crate::ledger::packing::UnpackError;
+use crate::ledger::values::Object;
 use crate::proof::Scheme;
 use crate::timestamp::rfc3339;
 
@@ -118,7 +119,7 @@ pub(in crate::ledger) fn write(
     put("body_bytes", number(entry.body_bytes));
     match &entry.evidence {
         Evidence::Inline(frame) => put("evidence", bytes(frame.clone())),
-        Evidence::InBucket { frame_bytes } => put("evidence_bytes", number(frame_bytes)),
+        Evidence::InBucket(frame) => put("evidence_bytes", number(frame.len())),
     }
     put("verification", text(entry.proof.scheme.name()));
     put("received_at", text(rfc3339(entry.received_at)));
@@ -126,6 +127,24 @@ pub(in crate::ledger) fn write(
         put(super::CALL_ID, text(call_id));
     }
     item
+}
+
+/// The object that must be in the bucket before a delivery is written, if its evidence is so large.
+pub(in crate::ledger) fn object(entry: &Entry, state: State) -> Option<Object> {
+    match &entry.evidence {
+        Evidence::Inline(_) => None,
+        Evidence::InBucket(frame) => Some(Object {
+            key: evidence_key(state, &entry.pk, &hex::encode(entry.body_sha256)),
+            content: frame.clone(),
+        }),
+    }
+}
+
+/// The object key of the packed evidence of a delivery that is in a state: evidence expires, but not while
+/// it is in quarantine.
+pub fn evidence_key(state: State, pk: &str, body_sha256: &str) -> String {
+    let kind = if state == State::Quarantined { "quarantine" } else { "evidence" };
+    format!("{kind}/{}{body_sha256}", key::folder(pk).unwrap_or_default())
 }
 
 impl Delivery {

@@ -62,7 +62,8 @@ fn describe_delivery(item: &Item, described: &mut Map<String, Value>) {
         None => {
             let pk = get_text(item, super::PK).unwrap_or_default();
             let sha256 = item.get("body_sha256").map(attribute).unwrap_or_default();
-            let object = crate::ledger::values::evidence_key(pk, sha256.as_str().unwrap_or_default());
+            let state = delivery::State::of(item).unwrap_or(delivery::State::Applied);
+            let object = delivery::evidence_key(state, pk, sha256.as_str().unwrap_or_default());
             described.insert("evidence".to_owned(), json!({ "in_the_bucket": object }));
         }
         Some(Ok(request)) => {

@@ -253,6 +253,23 @@ fn dedupe_outlasts_the_evidence() {
 }
 
 #[test]
+fn large_evidence_does_not_expire_in_quarantine() {
+    let mut rng = fastrand::Rng::with_seed(3);
+    let noise: String = (0..100_000).map(|_| rng.alphanumeric()).collect();
+    let keys = |body: String| {
+        let mut table = Table::default();
+        table.apply(&entry(Provider::Sautikit, &body));
+        let [delivery] = table.of("DELIVERY")[..] else { panic!("not one delivery") };
+        assert!(get_number::<usize>(delivery, "evidence_bytes").unwrap() > 50_000);
+        table.objects.into_keys().filter(|key| !key.starts_with("values/")).collect::<Vec<_>>()
+    };
+    let applied =
+        json!({ "kind": "call.completed", "event_id": "e", "data": { "call_id": "c", "x": noise } });
+    assert!(keys(applied.to_string())[0].starts_with("evidence/sautikit/default/"));
+    assert!(keys(format!("no JSON {noise}"))[0].starts_with("quarantine/sautikit/default/"));
+}
+
+#[test]
 fn what_a_newer_version_wrote_is_never_written_over() {
     let body = |duration: u32| {
         let link = format!("https://m.example/r.mp3?{duration}");
