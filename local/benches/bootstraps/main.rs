@@ -4,7 +4,8 @@
 //! `cargo bench -p local --bench bootstraps`
 //!
 //! With `BOOTSTRAPS` set to a folder, what is in it is measured instead of what `cargo build --release`
-//! makes.
+//! makes. With `BESIDE` set to another, its programs are measured in turn with the others: another version
+//! of them, on the same machine at the same time.
 //!
 //! Measured per start: from exec to the first request to the store, and to the first `GET …/next`
 //! (the warm-up call over TLS included); the first delivery; the processor time of warm deliveries;
@@ -79,7 +80,7 @@ async fn main() {
     let (api, mut lambda) = runtime_api().await;
     let environment = environment(&stack, store, api, folder.path());
 
-    let programs: Vec<_> = PROGRAMS.into_iter().filter(|(name, ..)| binary(name).exists()).collect();
+    let programs: Vec<Program> = PROGRAMS.into_iter().flat_map(programs).collect();
     let mut costs = vec![Vec::new(); programs.len()];
     for run in 0..RUNS {
         for (program, costs) in programs.iter().zip(&mut costs) {
@@ -88,10 +89,10 @@ async fn main() {
     }
     println!("medians of {RUNS} starts; {WARM} warm deliveries each, of new calls, over TLS");
     println!(
-        "{:10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
+        "{:16} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
         "", "init ms", "+ warm-up", "first ms", "cpu µs", "peak MiB", "zip MB"
     );
-    for ((name, ..), costs) in programs.iter().zip(&costs) {
+    for (Program { label, binary, .. }, costs) in programs.iter().zip(&costs) {
         let median = |of: &dyn Fn(&Cost) -> f64| {
             let mut values: Vec<_> = costs.iter().map(of).collect();
             values.sort_by(f64::total_cmp);
@@ -99,24 +100,41 @@ async fn main() {
         };
         let milliseconds = |duration: Duration| duration.as_secs_f64() * 1e3;
         println!(
-            "{name:10} {:10.2} {:10.2} {:10.2} {:10.0} {:10.1} {:8.2}",
+            "{label:16} {:10.2} {:10.2} {:10.2} {:10.0} {:10.1} {:8.2}",
             median(&|cost| milliseconds(cost.before_network.unwrap_or(cost.init))),
             median(&|cost| milliseconds(cost.init)),
             median(&|cost| milliseconds(cost.first)),
             median(&|cost| milliseconds(cost.cpu) * 1e3),
             median(&|cost| cost.peak_bytes as f64 / f64::from(1 << 20)),
-            zipped(&binary(name)),
+            zipped(binary),
         );
     }
     for name in WEIGHED.iter().filter(|name| binary(name).exists()) {
-        println!("{name:10} {:54} {:8.2}", "", zipped(&binary(name)));
+        println!("{name:16} {:54} {:8.2}", "", zipped(&binary(name)));
     }
     stack.stop().await.unwrap();
 }
 
+/// A program that is measured.
+struct Program {
+    label: String,
+    binary: PathBuf,
+    sample: &'static str,
+    field: &'static str,
+}
+
+/// A program, and the other version of it that is measured beside it.
+fn programs((name, sample, field): (&'static str, &'static str, &'static str)) -> Vec<Program> {
+    let program = |label: String, binary| Program { label, binary, sample, field };
+    let beside = std::env::var_os("BESIDE").map(|folder| Path::new(&folder).join(name));
+    let beside = beside.map(|binary| program(format!("{name}-beside"), binary));
+    let all = [program(name.to_owned(), binary(name))].into_iter().chain(beside);
+    all.filter(|program| program.binary.exists()).collect()
+}
+
 /// Starts a program, lets it handle deliveries, and ends it.
 async fn measure(
-    (name, sample, field): &(&str, &str, &str),
+    Program { label, binary, sample, field }: &Program,
     run: usize,
     environment: &[(String, String)],
     lambda: &mut Lambda,
@@ -124,7 +142,7 @@ async fn measure(
 ) -> Cost {
     let event = |index: usize| {
         let mut sample = Sample::load(sample).unwrap();
-        sample.set(field, &format!("{name}-{run}-{index}")).unwrap();
+        sample.set(field, &format!("{label}-{run}-{index}")).unwrap();
         sample.event("default", Timestamp::now()).unwrap().to_string()
     };
     let events: Vec<_> = (0..=WARM).map(event).collect();
@@ -133,7 +151,7 @@ async fn measure(
 
     let started = Instant::now();
     let mut child = Ended(
-        Command::new(binary(name))
+        Command::new(binary)
             .env_clear()
             .envs(environment.iter().cloned())
             .stdout(Stdio::null())
