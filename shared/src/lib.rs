@@ -21,6 +21,7 @@ pub mod timestamp;
 pub mod party;
 pub mod status;
 pub mod hangup;
+mod dictionary;
 pub mod source;
 pub mod sources;
 pub mod record;

@@ -1,7 +1,7 @@
 //! The voice providers: how each one proves that it sent a body, and how its bodies are read.
 //!
 //! Each provider is a module, and all modules have the same parts in the same order: `NEEDS` (of a
-//! source), `EVIDENCE_HEADERS`, `verify`, `normalize`, `link_lifetime`, and `sign` for tests
+//! source), `EVIDENCE_HEADERS`, `DICTIONARIES`, `verify`, `normalize`, `link_lifetime`, and `sign` for tests
 //! where the provider signs. No trait: the set is closed, and the compiler lists every arm to fill when
 //! a provider is added. No I/O, no clock and no environment here: values are passed in.
 
@@ -10,6 +10,7 @@ use std::fmt;
 use bytes::Bytes;
 use jiff::SignedDuration;
 
+use crate::dictionary::Dictionary;
 use crate::event::Normalized;
 use crate::proof::{Proof, Rejection, Unverified};
 use crate::source::{KeyKind, Needs, Source};
@@ -100,6 +101,16 @@ impl Provider {
             Self::Callkaro => callkaro::EVIDENCE_HEADERS,
             Self::Telnyx => telnyx::EVIDENCE_HEADERS,
             Self::Agni => agni::EVIDENCE_HEADERS,
+        }
+    }
+
+    /// The dictionaries that the provider's text was ever packed with, the newest last.
+    pub(crate) const fn dictionaries(self) -> &'static [Dictionary] {
+        match self {
+            Self::Sautikit => sautikit::DICTIONARIES,
+            Self::Callkaro => callkaro::DICTIONARIES,
+            Self::Telnyx => telnyx::DICTIONARIES,
+            Self::Agni => agni::DICTIONARIES,
         }
     }
 

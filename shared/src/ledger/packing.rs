@@ -3,9 +3,8 @@
 //! Evidence and transcripts are packed. A frame ([RFC 8878]) carries its size, a checksum and the number
 //! of its dictionary, so it can be read by itself. What is read is bounded, whatever a frame claims.
 //!
-//! A dictionary is 8 KiB of typical text. Its number is `provider << 4 | version`; the list is append
-//! only, since every frame ever written must stay readable. The parameters are the cheapest that do
-//! well with a dictionary: higher levels save next to nothing, lower ones make new text larger.
+//! Each provider has its own dictionaries ([`Provider::dictionaries`]). The parameters are the cheapest
+//! that do well with a dictionary: higher levels save next to nothing, lower ones make new text larger.
 //!
 //! [RFC 8878]: https://www.rfc-editor.org/rfc/rfc8878
 
@@ -32,20 +31,6 @@ const PARAMETERS: [CParameter; 7] = [
     CParameter::Strategy(Strategy::ZSTD_lazy),
     CParameter::ChecksumFlag(true),
 ];
-
-/// A dictionary with its number, which also stands in its bytes 4 to 8 and in each frame made with it.
-struct Dictionary {
-    number: u32,
-    content: &'static [u8],
-}
-
-const SAUTIKIT: Dictionary = Dictionary { number: 17, content: include_bytes!("packing/sautikit.v1.dict") };
-const CALLKARO: Dictionary = Dictionary { number: 33, content: include_bytes!("packing/callkaro.v1.dict") };
-const TELNYX: Dictionary = Dictionary { number: 49, content: include_bytes!("packing/telnyx.v1.dict") };
-const AGNI: Dictionary = Dictionary { number: 65, content: include_bytes!("packing/agni.v1.dict") };
-
-/// Every dictionary that a frame may have been made with.
-const ALL: [&Dictionary; 4] = [&SAUTIKIT, &CALLKARO, &TELNYX, &AGNI];
 
 /// Why a frame can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +59,7 @@ pub fn pack(provider: Provider, bytes: &[u8]) -> io::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|kept| {
         let (_, compressor) = match kept {
             Some(ready) if ready.0 == provider => ready,
-            _ => kept.insert((provider, compressor(dictionary(provider))?)),
+            _ => kept.insert((provider, compressor(provider)?)),
         };
         compressor.compress(bytes)
     })
@@ -93,7 +78,8 @@ pub fn unpack(frame: &[u8]) -> Result<Vec<u8>, UnpackError> {
     let dictionary = match zstd_safe::get_dict_id_from_frame(frame).map_or(0, |number| number.get()) {
         0 => &[][..],
         number => {
-            let known = ALL.into_iter().find(|dictionary| dictionary.number == number);
+            let all = Provider::ALL.into_iter().flat_map(Provider::dictionaries);
+            let known = all.into_iter().find(|dictionary| dictionary.number == number);
             known.ok_or(UnpackError::UnknownDictionary(number))?.content
         }
     };
@@ -108,17 +94,9 @@ pub(super) fn warm_up(provider: Provider) {
     let _ = pack(provider, b"");
 }
 
-fn dictionary(provider: Provider) -> &'static Dictionary {
-    match provider {
-        Provider::Sautikit => &SAUTIKIT,
-        Provider::Callkaro => &CALLKARO,
-        Provider::Telnyx => &TELNYX,
-        Provider::Agni => &AGNI,
-    }
-}
-
-fn compressor(dictionary: &Dictionary) -> io::Result<Compressor<'static>> {
-    let mut compressor = Compressor::with_dictionary(LEVEL, dictionary.content)?;
+fn compressor(provider: Provider) -> io::Result<Compressor<'static>> {
+    let newest = provider.dictionaries().last().map_or(&[][..], |dictionary| dictionary.content);
+    let mut compressor = Compressor::with_dictionary(LEVEL, newest)?;
     for parameter in PARAMETERS {
         compressor.set_parameter(parameter)?;
     }

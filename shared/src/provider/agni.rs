@@ -7,6 +7,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed, with_times};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
@@ -25,6 +26,10 @@ pub(super) const NEEDS: Needs = Needs {
 
 /// No header proves anything.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
+
+/// The dictionaries that its text is packed with, the newest last.
+pub(super) const DICTIONARIES: &[Dictionary] =
+    &[Dictionary { number: 65, content: include_bytes!("agni/v1.dict") }];
 
 /// Checks the token in the URL.
 pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {

@@ -9,6 +9,7 @@
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
+use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed, with_times};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
@@ -29,6 +30,10 @@ pub(super) const NEEDS: Needs = Needs {
 
 /// No header proves anything.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
+
+/// The dictionaries that its text is packed with, the newest last.
+pub(super) const DICTIONARIES: &[Dictionary] =
+    &[Dictionary { number: 33, content: include_bytes!("callkaro/v1.dict") }];
 
 /// Checks the token in the URL.
 pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {

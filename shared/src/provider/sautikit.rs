@@ -10,6 +10,7 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{Normalized, Unusable};
 use crate::payload::Payload;
@@ -33,6 +34,10 @@ pub(super) const NEEDS: Needs = Needs {
 /// The headers that carry the proof, or say what a delivery is.
 pub(super) const EVIDENCE_HEADERS: &[&str] =
     &[SIGNATURE_HEADER, "x-sautikit-idempotency-key", "x-sautikit-event"];
+
+/// The dictionaries that its text is packed with, the newest last.
+pub(super) const DICTIONARIES: &[Dictionary] =
+    &[Dictionary { number: 17, content: include_bytes!("sautikit/v1.dict") }];
 
 /// Checks the signature, in the form that the header has.
 pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {

@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
+use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{Normalized, Unusable};
 use crate::payload::{Payload, shallow_json};
@@ -38,6 +39,10 @@ pub(super) const NEEDS: Needs = Needs {
 
 /// The headers that carry the proof, or say what a delivery is.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, TIMESTAMP_HEADER];
+
+/// The dictionaries that its text is packed with, the newest last.
+pub(super) const DICTIONARIES: &[Dictionary] =
+    &[Dictionary { number: 49, content: include_bytes!("telnyx/v1.dict") }];
 
 /// Checks the signature over the time and the body.
 pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::dictionary::Dictionary;
 
 fn text(size: usize) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(7);
@@ -18,12 +19,13 @@ fn what_was_packed_is_unpacked_byte_for_byte() {
 }
 
 #[test]
-fn each_provider_has_the_dictionary_of_its_number() {
+fn each_provider_has_the_dictionaries_of_its_number() {
     for (place, provider) in Provider::ALL.into_iter().enumerate() {
-        let Dictionary { number, content } = dictionary(provider);
-        assert_eq!(*number >> 4, u32::try_from(place).unwrap() + 1);
-        assert_eq!(content[4..8], number.to_le_bytes());
-        assert!(ALL.iter().any(|known| known.number == *number));
+        for (version, Dictionary { number, content }) in provider.dictionaries().iter().enumerate() {
+            let [place, version] = [place, version].map(|index| u32::try_from(index).unwrap() + 1);
+            assert_eq!(*number, place << 4 | version, "{provider:?}");
+            assert_eq!(content[4..8], number.to_le_bytes(), "{provider:?}");
+        }
     }
 }
 
