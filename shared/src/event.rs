@@ -23,6 +23,15 @@ pub enum Normalized {
     Unusable(Unusable),
 }
 
+/// The format of a provider's bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFormat {
+    /// A JSON object.
+    Json,
+    /// A form, as browsers send it.
+    Form,
+}
+
 /// One event of one call.
 #[derive(Clone, Debug)]
 pub struct CallEvent {
@@ -78,6 +87,16 @@ impl fmt::Debug for RecordingLink {
             .field("expires_at", expires_at)
             .field("size_bytes", size_bytes)
             .finish_non_exhaustive()
+    }
+}
+
+impl BodyFormat {
+    /// The value of the `Content-Type` header.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
     }
 }
 

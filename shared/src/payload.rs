@@ -13,6 +13,7 @@ use serde::{Deserialize, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::event::{BodyFormat, Unusable};
 use crate::form;
 use crate::record::Path;
 use crate::timestamp::{self, Timestamp};
@@ -53,20 +54,21 @@ impl<'a> Payload<'a> {
         Self { fields, prefix, leftovers: Leftovers::default() }
     }
 
-    /// Reads a JSON object. Of a key that stands there twice, the last counts, as in most readers.
-    pub(crate) fn from_json(body: &'a [u8]) -> Result<Self, serde_json::Error> {
-        let Fields(fields) = serde_json::from_slice(body)?;
-        Ok(Self::new(fields, ""))
-    }
-
-    /// Reads `application/x-www-form-urlencoded`; `None` if it decodes to something else than UTF-8.
+    /// Reads a body. Of a name that stands there twice, the last counts, as in most readers. In a form, a
+    /// broken escape stands for itself, as in browsers.
     ///
-    /// A broken escape stands for itself, as in browsers. Of a repeated name, the last counts.
-    pub(crate) fn from_form(body: &'a [u8]) -> Option<Self> {
-        let body = std::str::from_utf8(body).ok()?;
-        let fields = form::pairs(body)
-            .map(|(name, value)| Some((form::decode(name)?, Some(Raw::Text(form::decode(value)?)))));
-        Some(Self::new(fields.collect::<Option<_>>()?, ""))
+    /// # Errors
+    /// The body is no JSON object, or a form that is not UTF-8 once it is decoded.
+    pub(crate) fn from_body(format: BodyFormat, body: &'a [u8]) -> Result<Self, Unusable> {
+        let fields = match format {
+            BodyFormat::Json => serde_json::from_slice(body).ok().map(|Fields(fields)| fields),
+            BodyFormat::Form => std::str::from_utf8(body).ok().and_then(|body| {
+                let field =
+                    |(name, value)| Some((form::decode(name)?, Some(Raw::Text(form::decode(value)?))));
+                form::pairs(body).map(field).collect()
+            }),
+        };
+        fields.map(|fields| Self::new(fields, "")).ok_or(Unusable::Unreadable)
     }
 
     /// The object under a name; an empty one if there is none.

@@ -24,10 +24,12 @@ pub(crate) mod body_hmac;
 pub(crate) mod ed25519;
 pub(crate) mod url_token;
 mod header;
+mod sender;
 
 pub use body_hmac::HmacKey;
 pub use ed25519::{Ed25519Key, Ed25519Signer};
 pub(crate) use header::{exactly_one, unix_seconds};
+pub use sender::{SenderKeys, SenderProof};
 pub use url_token::Token;
 
 /// A request to a webhook URL that has not been verified.

@@ -1,19 +1,21 @@
 //! The voice providers: how each one proves that it sent a body, and how its bodies are read.
 //!
 //! Each provider is a module, and all modules have the same parts in the same order: `NEEDS` (of a
-//! source), `EVIDENCE_HEADERS`, `DICTIONARIES`, `verify`, `normalize`, `link_lifetime`, and `sign` for tests
-//! where the provider signs. No trait: the set is closed, and the compiler lists every arm to fill when
-//! a provider is added. No I/O, no clock and no environment here: values are passed in.
+//! source), `BODY_FORMAT`, `EVIDENCE_HEADERS`, `DICTIONARIES`, `verify`, `normalize`, `link_lifetime`
+//! and `sign`, the sender's half of `verify`. No trait: the set is closed, and the compiler lists every
+//! arm to fill when a provider is added. No I/O, no clock and no environment here: values are passed in.
 
 use std::fmt;
 
 use bytes::Bytes;
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 
 use crate::dictionary::Dictionary;
-use crate::event::Normalized;
-use crate::proof::{Proof, Rejection, Unverified};
+use crate::event::{BodyFormat, Normalized};
+use crate::proof::{Proof, Rejection, SenderKeys, SenderProof, Unverified};
 use crate::source::{KeyKind, Needs, Source};
+use crate::timestamp::Timestamp;
 
 mod sautikit;
 mod callkaro;
@@ -24,9 +26,8 @@ mod completeness;
 #[cfg(test)]
 mod fixture;
 
-pub use sautikit::sign as sign_sautikit;
+pub use sautikit::sign_plain as sign_sautikit;
 pub use sautikit::sign_timestamped as sign_sautikit_timestamped;
-pub use telnyx::sign as sign_telnyx;
 
 /// Defines the set and everything that must name each member of it.
 macro_rules! providers {
@@ -94,6 +95,34 @@ impl Provider {
         }
     }
 
+    /// The route of its webhooks: `/webhooks/<provider>/{source}`, then `/{token}` if the URL has a token.
+    pub fn route(self) -> String {
+        let token = if self.needs().keys == KeyKind::UrlTokens { "/{token}" } else { "" };
+        format!("/webhooks/{}/{{source}}{token}", self.name())
+    }
+
+    /// The keys of a source that accepts what these sign, as in the configuration:
+    /// `{"secrets":["…"]}`.
+    pub fn source_keys(self, keys: &SenderKeys) -> Value {
+        let kind = self.needs().keys;
+        let key = match kind {
+            KeyKind::Secrets => keys.secret.clone(),
+            KeyKind::PublicKeys => keys.key_pair.public_key(),
+            KeyKind::UrlTokens | KeyKind::BearerTokens => keys.url_token.clone(),
+        };
+        json!({ kind.field(): [key] })
+    }
+
+    /// The format of its bodies.
+    pub const fn body_format(self) -> BodyFormat {
+        match self {
+            Self::Sautikit => sautikit::BODY_FORMAT,
+            Self::Callkaro => callkaro::BODY_FORMAT,
+            Self::Telnyx => telnyx::BODY_FORMAT,
+            Self::Agni => agni::BODY_FORMAT,
+        }
+    }
+
     /// The provider's own headers that are kept as evidence.
     pub(crate) const fn evidence_headers(self) -> &'static [&'static str] {
         match self {
@@ -148,6 +177,16 @@ impl Provider {
             Self::Callkaro => callkaro::link_lifetime(url),
             Self::Telnyx => telnyx::link_lifetime(url),
             Self::Agni => agni::link_lifetime(url),
+        }
+    }
+
+    /// Proves a body as the provider does: for tests, benchmarks and local runs.
+    pub fn sign(self, keys: &SenderKeys, body: &[u8], at: Timestamp) -> SenderProof {
+        match self {
+            Self::Sautikit => sautikit::sign(keys, body, at),
+            Self::Callkaro => callkaro::sign(keys, body, at),
+            Self::Telnyx => telnyx::sign(keys, body, at),
+            Self::Agni => agni::sign(keys, body, at),
         }
     }
 }

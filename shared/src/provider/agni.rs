@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed, with_times};
-use crate::event::{Normalized, Unusable};
+use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::Payload;
-use crate::proof::{Proof, Rejection, Unverified, url_token};
+use crate::proof::{Proof, Rejection, SenderKeys, SenderProof, Unverified, url_token};
 use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, Source};
+use crate::timestamp::Timestamp;
 
 /// The needs of a source.
 pub(super) const NEEDS: Needs = Needs {
@@ -23,6 +24,9 @@ pub(super) const NEEDS: Needs = Needs {
     names_account: true,
     example: r#"{"tokens":["<at least 128 random bits>"]}"#,
 };
+
+/// The format of its bodies.
+pub(super) const BODY_FORMAT: BodyFormat = BodyFormat::Json;
 
 /// No header proves anything.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
@@ -38,7 +42,7 @@ pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof,
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
+    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
     let mut draft = Draft::default();
     let kind = payload.text("event").ok_or(Unusable::Unreadable)?;
     let account = payload.id("org_id");
@@ -171,6 +175,11 @@ fn turn(transcript: Value) -> Value {
 /// The lifetime of links is not documented.
 pub(super) fn link_lifetime(_url: &str) -> Option<SignedDuration> {
     None
+}
+
+/// Proves a body as the sender does: by the URL alone.
+pub(super) fn sign(keys: &SenderKeys, _body: &[u8], _at: Timestamp) -> SenderProof {
+    keys.prove_by_url()
 }
 
 #[cfg(test)]

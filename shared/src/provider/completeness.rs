@@ -1,29 +1,27 @@
 //! No documented field is dropped: without any one of them, a sample means something else.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Provider;
 use super::fixture::{normalize, sample, source};
-use crate::event::Normalized;
-use crate::source::KeyKind;
+use crate::event::{BodyFormat, Normalized};
+use crate::proof::{Ed25519Signer, SenderKeys};
 
 /// All that a body means, as text.
 fn meaning(provider: Provider, body: &Value) -> String {
-    let configured = match provider.needs().keys {
-        KeyKind::Secrets => json!({ "secrets": ["s"] }),
-        KeyKind::PublicKeys => json!({ "public_keys": ["iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="] }),
-        KeyKind::UrlTokens | KeyKind::BearerTokens => {
-            json!({ "tokens": ["a-token-of-more-than-22-characters"] })
-        }
+    let keys = SenderKeys {
+        secret: "s".to_owned(),
+        key_pair: Ed25519Signer::from_seed(&[1; 32]),
+        url_token: "a-token-of-more-than-22-characters".to_owned(),
     };
-    let body = match (provider, body) {
-        (Provider::Telnyx, Value::Object(fields)) => {
+    let body = match (provider.body_format(), body) {
+        (BodyFormat::Form, Value::Object(fields)) => {
             let fields = fields.iter().map(|(name, value)| (name, value.as_str().unwrap()));
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
         }
         _ => body.to_string(),
     };
-    match normalize(provider, &source(provider, configured), body) {
+    match normalize(provider, &source(provider, provider.source_keys(&keys)), body) {
         Normalized::Event(event) => {
             let link = event.recording.as_ref().map(|link| (&link.url, link.expires_at, link.size_bytes));
             format!("{} {:?} {} {link:?}", event.kind, event.dedupe_key, Value::Object(event.record.render()))

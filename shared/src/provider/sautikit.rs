@@ -12,15 +12,19 @@ use serde_json::Value;
 
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
-use crate::event::{Normalized, Unusable};
+use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::Payload;
 use crate::proof::{
-    Freshness, HmacKey, Proof, Rejection, Scheme, Unverified, body_hmac, exactly_one, unix_seconds,
+    Freshness, HmacKey, Proof, Rejection, Scheme, SenderKeys, SenderProof, Unverified, body_hmac,
+    exactly_one, unix_seconds,
 };
 use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, SignatureForm, Source};
+use crate::timestamp::Timestamp;
 
 const SIGNATURE_HEADER: &str = "x-sautikit-signature";
+const IDEMPOTENCY_HEADER: &str = "x-sautikit-idempotency-key";
+const EVENT_HEADER: &str = "x-sautikit-event";
 
 /// The needs of a source.
 pub(super) const NEEDS: Needs = Needs {
@@ -31,9 +35,11 @@ pub(super) const NEEDS: Needs = Needs {
     example: r#"{"secrets":["<the webhook secret>"]}"#,
 };
 
+/// The format of its bodies.
+pub(super) const BODY_FORMAT: BodyFormat = BodyFormat::Json;
+
 /// The headers that carry the proof, or say what a delivery is.
-pub(super) const EVIDENCE_HEADERS: &[&str] =
-    &[SIGNATURE_HEADER, "x-sautikit-idempotency-key", "x-sautikit-event"];
+pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, IDEMPOTENCY_HEADER, EVENT_HEADER];
 
 /// The dictionaries that its text is packed with, the newest last.
 pub(super) const DICTIONARIES: &[Dictionary] =
@@ -100,7 +106,7 @@ impl<'a> Signature<'a> {
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_json(body).map_err(|_| Unusable::Unreadable)?;
+    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
     let mut draft = Draft::default();
     let kind = payload.text("kind").ok_or(Unusable::Unreadable)?;
     let event_id = draft.short_id("event_id", payload.id("event_id"));
@@ -176,8 +182,20 @@ pub(super) fn link_lifetime(_url: &str) -> Option<SignedDuration> {
     None
 }
 
-/// Signs a body as Sautikit does: the header's name and value.
-pub fn sign(key: &HmacKey, body: &[u8]) -> (&'static str, String) {
+/// Signs a body as Sautikit does, and adds the headers that are not signed.
+pub(super) fn sign(keys: &SenderKeys, body: &[u8], at: Timestamp) -> SenderProof {
+    let mut headers = vec![
+        sign_plain(&keys.hmac_key(), body),
+        // A new value for each delivery: nothing may depend on it.
+        (IDEMPOTENCY_HEADER, format!("local-{:016x}", at.as_nanosecond())),
+    ];
+    let kind = Payload::from_body(BODY_FORMAT, body).ok().and_then(|mut payload| payload.text("kind"));
+    headers.extend(kind.filter(|kind| kind.len() < 100).map(|kind| (EVENT_HEADER, kind)));
+    SenderProof { headers, url_token: None }
+}
+
+/// Signs a body in the form without a time: the header's name and value.
+pub fn sign_plain(key: &HmacKey, body: &[u8]) -> (&'static str, String) {
     (SIGNATURE_HEADER, hex::encode(key.sign(&[body])))
 }
 

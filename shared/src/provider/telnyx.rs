@@ -15,14 +15,15 @@ use url::Url;
 
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
-use crate::event::{Normalized, Unusable};
+use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::{Payload, shallow_json};
 use crate::proof::{
-    Ed25519Signer, Freshness, Proof, Rejection, Scheme, Unverified, ed25519, exactly_one, unix_seconds,
+    Ed25519Signer, Freshness, Proof, Rejection, Scheme, SenderKeys, SenderProof, Unverified, ed25519,
+    exactly_one, unix_seconds,
 };
 use crate::record::{Stamp, field};
 use crate::source::{KeyKind, Needs, Source};
-use crate::timestamp::rfc3339;
+use crate::timestamp::{Timestamp, rfc3339};
 
 const SIGNATURE_HEADER: &str = "telnyx-signature-ed25519";
 const TIMESTAMP_HEADER: &str = "telnyx-timestamp";
@@ -36,6 +37,9 @@ pub(super) const NEEDS: Needs = Needs {
     names_account: true,
     example: r#"{"public_keys":["<the account public key>"]}"#,
 };
+
+/// The format of its bodies.
+pub(super) const BODY_FORMAT: BodyFormat = BodyFormat::Form;
 
 /// The headers that carry the proof, or say what a delivery is.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, TIMESTAMP_HEADER];
@@ -61,7 +65,7 @@ pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof,
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_form(body).ok_or(Unusable::Unreadable)?;
+    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
     let mut draft = Draft::default();
     let account = payload.text("AccountSid");
     pinned_account(source, account.as_deref())?;
@@ -235,8 +239,13 @@ pub(super) fn link_lifetime(url: &str) -> Option<SignedDuration> {
     (url.host_str() != Some(API_HOST)).then(|| SignedDuration::from_mins(10))
 }
 
-/// Signs a body as Telnyx does: the names and values of the two headers.
-pub fn sign(signer: &Ed25519Signer, body: &[u8], unix_seconds: i64) -> [(&'static str, String); 2] {
+/// Signs a body as Telnyx does.
+pub(super) fn sign(keys: &SenderKeys, body: &[u8], at: Timestamp) -> SenderProof {
+    SenderProof { headers: signed(&keys.key_pair, body, at.as_second()).into(), url_token: None }
+}
+
+/// The names and values of the two headers.
+fn signed(signer: &Ed25519Signer, body: &[u8], unix_seconds: i64) -> [(&'static str, String); 2] {
     let time = unix_seconds.to_string();
     let signature = signer.sign(&[time.as_bytes(), b"|", body].concat());
     [(SIGNATURE_HEADER, BASE64_STANDARD.encode(signature)), (TIMESTAMP_HEADER, time)]

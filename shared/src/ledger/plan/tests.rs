@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
 use super::{Condition, Entry, Outcome, Plan, Seen, Write, call, delivery, plan};
 use crate::ledger::item::{Item, get_number, get_text};
 use crate::ledger::values::value_key;
-use crate::proof::{Ed25519Signer, HmacKey, Unverified};
+use crate::proof::{Ed25519Signer, SenderKeys, Unverified};
 use crate::provider::Provider;
 use crate::record::Record;
 use crate::source::Source;
@@ -20,8 +20,6 @@ use crate::sources::Sources;
 use crate::timestamp::Timestamp;
 
 mod order;
-
-const TOKEN: &str = "a-token-of-more-than-22-characters";
 
 /// Items by key, and the objects in the bucket.
 #[derive(Default)]
@@ -111,36 +109,30 @@ fn now() -> Timestamp {
     "2026-06-27T10:06:00Z".parse().unwrap()
 }
 
+fn keys() -> SenderKeys {
+    let key_pair = Ed25519Signer::from_seed(&[1; 32]);
+    SenderKeys {
+        secret: "s".to_owned(),
+        key_pair,
+        url_token: "a-token-of-more-than-22-characters".to_owned(),
+    }
+}
+
 fn source(provider: Provider) -> Source {
-    let configured = match provider {
-        Provider::Sautikit => json!({ "secrets": ["s"] }),
-        Provider::Telnyx => json!({ "public_keys": [Ed25519Signer::from_seed(&[1; 32]).public_key()] }),
-        Provider::Callkaro | Provider::Agni => json!({ "tokens": [TOKEN] }),
-    };
-    let sources =
-        Sources::from_json(&json!({ provider.name(): { "default": configured } }).to_string()).unwrap();
-    sources.get(provider, "default").unwrap().clone()
+    let configured = json!({ provider.name(): { "default": provider.source_keys(&keys()) } });
+    Sources::from_json(&configured.to_string()).unwrap().get(provider, "default").unwrap().clone()
 }
 
 /// A genuine delivery of a body.
 fn entry(provider: Provider, body: &str) -> Entry {
     let body = Bytes::from(body.to_owned());
-    let mut headers = HeaderMap::new();
-    match provider {
-        Provider::Sautikit => {
-            let (name, value) = crate::provider::sign_sautikit(&HmacKey::new("s"), &body);
-            headers.insert(name, value.parse().unwrap());
-        }
-        Provider::Telnyx => {
-            let signer = Ed25519Signer::from_seed(&[1; 32]);
-            for (name, value) in crate::provider::sign_telnyx(&signer, &body, now().as_second()) {
-                headers.insert(name, value.parse().unwrap());
-            }
-        }
-        Provider::Callkaro | Provider::Agni => {}
-    }
+    let proof = provider.sign(&keys(), &body, now());
+    let headers =
+        proof.headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+    let headers: HeaderMap = headers.collect();
     let source = source(provider);
-    let delivery = Unverified { headers: &headers, body: &body, token: Some(TOKEN), received_at: now() };
+    let token = proof.url_token.as_deref();
+    let delivery = Unverified { headers: &headers, body: &body, token, received_at: now() };
     let verified = provider.verify(&source, delivery).unwrap();
     let normalized = provider.normalize(&source, &verified);
     Entry::new(provider, "default", now(), &headers, &verified, normalized)

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::super::super::Provider::Sautikit;
 use super::super::super::fixture::{now, sample, source, verify};
-use super::super::{SIGNATURE_HEADER, sign, sign_timestamped};
+use super::super::{SIGNATURE_HEADER, sign_plain, sign_timestamped};
 use super::{SECRET, configured};
 use crate::proof::HmacKey;
 use crate::proof::{Freshness, Proof, Rejection, Scheme};
 
 fn plain(body: &[u8]) -> String {
-    sign(&HmacKey::new(SECRET), body).1
+    sign_plain(&HmacKey::new(SECRET), body).1
 }
 
 fn timestamped(body: &[u8], seconds_from_now: i64) -> String {
@@ -64,7 +64,7 @@ fn rejects_a_time_changed_after_signing() {
 #[test]
 fn rejects_another_key() {
     let body = sample("sautikit-call-completed");
-    let (_, signature) = sign(&HmacKey::new("whsec_of_somebody"), &body);
+    let (_, signature) = sign_plain(&HmacKey::new("whsec_of_somebody"), &body);
     assert_eq!(proof(&signature, &body), Err(Rejection::SignatureMismatch));
 }
 
@@ -73,7 +73,7 @@ fn accepts_either_key_during_rotation() {
     let rotating = source(Sautikit, json!({ "secrets": ["whsec_new", "whsec_old"] }));
     let body = sample("sautikit-call-completed");
     for (place, key) in ["whsec_new", "whsec_old"].into_iter().enumerate() {
-        let (name, signature) = sign(&HmacKey::new(key), &body);
+        let (name, signature) = sign_plain(&HmacKey::new(key), &body);
         let verified = verify(Sautikit, &rotating, &[(name, &signature)], &body).unwrap();
         assert_eq!(verified.proof().key, place);
     }

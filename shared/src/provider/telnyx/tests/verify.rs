@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::super::super::Provider::Telnyx;
 use super::super::super::fixture::{now, sample, source, verify};
-use super::super::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
+use super::super::{SIGNATURE_HEADER, TIMESTAMP_HEADER, signed};
 use super::{configured, signer};
 use crate::proof::Ed25519Signer;
 use crate::proof::{Freshness, Proof, Rejection, Scheme};
 
 fn proof(signer: &Ed25519Signer, body: &Bytes, seconds_from_now: i64) -> Result<Proof, Rejection> {
-    let headers = sign(signer, body, now().as_second() + seconds_from_now);
+    let headers = signed(signer, body, now().as_second() + seconds_from_now);
     proof_of([&headers[0].1, &headers[1].1], body)
 }
 
@@ -32,7 +32,7 @@ fn accepts_a_signature_of_the_source_s_key() {
 fn rejects_another_key_and_a_changed_body_or_time() {
     let body = sample("telnyx-call-completed");
     assert_eq!(proof(&signer(2), &body, 0), Err(Rejection::SignatureMismatch));
-    let [(_, signature), (_, time)] = sign(&signer(1), &body, now().as_second());
+    let [(_, signature), (_, time)] = signed(&signer(1), &body, now().as_second());
     let changed: Bytes = [&body[..], b"&x=y"].concat().into();
     assert_eq!(proof_of([&signature, &time], &changed), Err(Rejection::SignatureMismatch));
     assert_eq!(
@@ -48,7 +48,7 @@ fn accepts_either_key_during_rotation() {
     let rotating = source(Telnyx, json!({ "public_keys": [signer(3).public_key(), signer(1).public_key()] }));
     let body = sample("telnyx-call-completed");
     for (seed, place) in [(3, 0), (1, 1)] {
-        let headers = sign(&signer(seed), &body, now().as_second());
+        let headers = signed(&signer(seed), &body, now().as_second());
         let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
         assert_eq!(verify(Telnyx, &rotating, &headers, &body).unwrap().proof().key, place);
     }
@@ -76,7 +76,7 @@ fn a_signed_time_outside_the_tolerance_is_not_fresh() {
 #[test]
 fn missing_and_malformed_headers_are_named() {
     let body = sample("telnyx-call-completed");
-    let [(_, signature), (_, time)] = sign(&signer(1), &body, now().as_second());
+    let [(_, signature), (_, time)] = signed(&signer(1), &body, now().as_second());
     let missing = |header| Err(Rejection::SignatureMissing { header });
     let malformed = |header, problem| Err(Rejection::SignatureMalformed { header, problem });
     let only = |headers: &[(&'static str, &str)]| {
