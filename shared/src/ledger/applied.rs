@@ -43,7 +43,7 @@ impl Applied {
     /// # Errors
     /// They are not a whole number of pairs.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, DamagedError> {
-        if bytes.len() % (2 * HASH_BYTES) == 0 { Ok(Self(bytes.to_vec())) } else { Err(DamagedError) }
+        if bytes.len().is_multiple_of(2 * HASH_BYTES) { Ok(Self(bytes.to_vec())) } else { Err(DamagedError) }
     }
 
     /// The attribute's bytes.
