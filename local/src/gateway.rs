@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -24,15 +25,17 @@ pub enum Function {
 }
 
 /// The routes of the template: method (or `ANY`), path, function.
-pub const ROUTES: &[(&str, &str, Function)] = &[
-    ("ANY", "/webhooks/sautikit/{source}", Function::Webhook(Provider::Sautikit)),
-    ("ANY", "/webhooks/telnyx/{source}", Function::Webhook(Provider::Telnyx)),
-    ("ANY", "/webhooks/callkaro/{source}/{token}", Function::Webhook(Provider::Callkaro)),
-    ("ANY", "/webhooks/agni/{source}/{token}", Function::Webhook(Provider::Agni)),
-    ("ANY", "/calls", Function::Query),
-    ("ANY", "/calls/{provider}/{source}/{call_id}", Function::Query),
-    ("ANY", "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}", Function::Query),
-    ("ANY", "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry", Function::Query),
+pub static ROUTES: LazyLock<Vec<(&str, String, Function)>> = LazyLock::new(|| {
+    let webhooks = Provider::ALL.map(|provider| (provider.route(), Function::Webhook(provider)));
+    let query = QUERY_ROUTES.map(|path| (path.to_owned(), Function::Query));
+    webhooks.into_iter().chain(query).map(|(path, function)| ("ANY", path, function)).collect()
+});
+
+const QUERY_ROUTES: [&str; 4] = [
+    "/calls",
+    "/calls/{provider}/{source}/{call_id}",
+    "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}",
+    "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
 ];
 
 /// A request as it comes over HTTP.

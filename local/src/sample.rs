@@ -10,7 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use serde_json::Value;
-use shared::provider::{self, Provider};
+use shared::event::BodyFormat;
+use shared::provider::Provider;
 use url::form_urlencoded;
 
 use crate::gateway::{self, HttpRequest};
@@ -85,7 +86,7 @@ impl Sample {
     /// # Errors
     /// The path leads through something that is no object.
     pub fn set(&mut self, path: &str, value: &str) -> anyhow::Result<()> {
-        if self.provider == Provider::Telnyx {
+        if self.provider.body_format() == BodyFormat::Form {
             let mut fields: Vec<_> = form_urlencoded::parse(self.body.as_bytes()).into_owned().collect();
             match fields.iter_mut().find(|(name, _)| name == path) {
                 Some(field) => field.1 = value.to_owned(),
@@ -119,14 +120,9 @@ impl Sample {
         Ok(())
     }
 
-    /// Where the body has the link to its recording, if this kind has one.
+    /// The field of the body that links its recording, if this kind of event links one.
     pub fn recording_path(&self) -> Option<&'static str> {
-        let path = match self.provider {
-            Provider::Sautikit => "data.download_url",
-            Provider::Callkaro => "data.recordingUrl",
-            Provider::Telnyx => "RecordingUrl",
-            Provider::Agni => "data.recording_url",
-        };
+        let path = self.provider.recording_field();
         let name = path.rsplit('.').next().unwrap_or(path);
         self.body.contains(name).then_some(path)
     }
@@ -156,35 +152,13 @@ pub fn request(provider: Provider, source: &str, body: Vec<u8>, at: Timestamp) -
         }
     };
     put("user-agent", provider.name());
-    put(
-        "content-type",
-        if provider == Provider::Telnyx { "application/x-www-form-urlencoded" } else { "application/json" },
-    );
-    let path = format!("/webhooks/{}/{source}", provider.name());
-    let path = match provider {
-        Provider::Sautikit => {
-            let (name, value) = provider::sign_sautikit(&keys::sautikit(), &body);
-            put(name, &value);
-            put("x-sautikit-idempotency-key", &format!("local-{:016x}", fastrand::u64(..)));
-            let kind = serde_json::from_slice::<Value>(&body).ok();
-            put(
-                "x-sautikit-event",
-                kind.as_ref()
-                    .and_then(|body| body["kind"].as_str())
-                    .filter(|kind| kind.len() < 100)
-                    .unwrap_or_default(),
-            );
-            path
-        }
-        Provider::Telnyx => {
-            for (name, value) in provider::sign_telnyx(&keys::telnyx(), &body, at.as_second()) {
-                put(name, &value);
-            }
-            path
-        }
-        Provider::Callkaro => format!("{path}/{}", keys::CALLKARO_TOKEN),
-        Provider::Agni => format!("{path}/{}", keys::AGNI_TOKEN),
-    };
+    put("content-type", provider.body_format().content_type());
+    let proof = provider.sign(&keys::of(provider), &body, at);
+    for (name, value) in &proof.headers {
+        put(name, value);
+    }
+    let path = provider.route().replace("{source}", source);
+    let path = path.replace("{token}", proof.url_token.as_deref().unwrap_or_default());
     HttpRequest { method: Method::POST, path, query: String::new(), headers, body }
 }
 

@@ -11,32 +11,73 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared::event::Normalized;
+use shared::event::{BodyFormat, Normalized};
 use shared::ledger::{Entry, Seen, plan};
-use shared::proof::{Ed25519Signer, HmacKey, Unverified};
-use shared::provider::{Provider, sign_sautikit, sign_telnyx};
+use shared::proof::{Ed25519Signer, Scheme, SenderKeys, Unverified};
+use shared::provider::{Provider, Verified};
 use shared::record::{Record, merge};
 use shared::source::Source;
 use shared::sources::Sources;
 use shared::timestamp::Timestamp;
 
-const SECRET: &str = "whsec_of_the_benchmark";
 const SEED: [u8; 32] = [1; 32];
-const TOKEN: &str = "a-token-of-more-than-22-characters";
+
+fn keys() -> SenderKeys {
+    SenderKeys {
+        secret: "whsec_of_the_benchmark".to_owned(),
+        key_pair: Ed25519Signer::from_seed(&SEED),
+        url_token: "a-token-of-more-than-22-characters".to_owned(),
+    }
+}
 
 struct Case {
     provider: Provider,
     source: Source,
     headers: HeaderMap,
+    token: Option<String>,
     body: Bytes,
     received_at: Timestamp,
-    hmac_key: Hmac<Sha256>,
-    ed25519_key: VerifyingKey,
+    cryptography: Cryptography,
+}
+
+/// The provider's cryptography by itself: the key, and what it must fit.
+enum Cryptography {
+    Hmac { key: Hmac<Sha256>, code: [u8; 32] },
+    Ed25519 { key: VerifyingKey, time: String, signature: Signature },
+    Token(String),
+}
+
+impl Cryptography {
+    fn of(scheme: Scheme, body: &[u8]) -> Self {
+        let SenderKeys { secret, url_token, .. } = keys();
+        match scheme {
+            Scheme::HmacSha256 | Scheme::HmacSha256Timestamped => {
+                let key = Hmac::new_from_slice(secret.as_bytes()).unwrap();
+                Self::Hmac { code: Hmac::chain_update(key.clone(), body).finalize().into_bytes().into(), key }
+            }
+            Scheme::Ed25519 => {
+                let (pair, time) = (SigningKey::from_bytes(&SEED), Timestamp::now().as_second().to_string());
+                let signature = pair.sign(&[time.as_bytes(), b"|", body].concat());
+                Self::Ed25519 { key: pair.verifying_key(), time, signature }
+            }
+            Scheme::UrlToken => Self::Token(url_token),
+        }
+    }
+
+    fn check(&self, body: &[u8]) {
+        match self {
+            Self::Hmac { key, code } => key.clone().chain_update(body).verify(code.into()).unwrap(),
+            Self::Ed25519 { key, time, signature } => {
+                key.verify_strict(&[time.as_bytes(), b"|", body].concat(), signature).unwrap();
+            }
+            Self::Token(token) => drop(black_box(Sha256::digest(token))),
+        }
+    }
 }
 
 impl Case {
@@ -52,34 +93,28 @@ impl Case {
         };
         let provider = Provider::from_name(name.split('-').next().unwrap()).unwrap();
         let received_at = Timestamp::now();
-        let mut headers = HeaderMap::new();
-        let configured = match provider {
-            Provider::Sautikit => {
-                let (name, value) = sign_sautikit(&HmacKey::new(SECRET), &body);
-                headers.insert(name, value.parse().unwrap());
-                json!({ "secrets": [SECRET] })
-            }
-            Provider::Telnyx => {
-                let signer = Ed25519Signer::from_seed(&SEED);
-                for (name, value) in sign_telnyx(&signer, &body, received_at.as_second()) {
-                    headers.insert(name, value.parse().unwrap());
-                }
-                json!({ "public_keys": [signer.public_key()] })
-            }
-            Provider::Callkaro | Provider::Agni => json!({ "tokens": [TOKEN] }),
-        };
-        let sources = json!({ provider.name(): { "default": configured } }).to_string();
+        let proof = provider.sign(&keys(), &body, received_at);
+        let headers = proof.headers.iter();
+        let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        let (headers, token) = (headers.collect(), proof.url_token);
+        let sources = json!({ provider.name(): { "default": provider.source_keys(&keys()) } }).to_string();
         let source = Sources::from_json(&sources).unwrap().get(provider, "default").unwrap().clone();
-        let hmac_key = Hmac::new_from_slice(SECRET.as_bytes()).unwrap();
-        let ed25519_key = SigningKey::from_bytes(&SEED).verifying_key();
-        Self { provider, source, headers, body, received_at, hmac_key, ed25519_key }
+        let delivery = Unverified { headers: &headers, body: &body, token: token.as_deref(), received_at };
+        let scheme = provider.verify(&source, delivery).unwrap().proof().scheme;
+        let cryptography = Cryptography::of(scheme, &body);
+        Self { provider, source, headers, token, body, received_at, cryptography }
     }
 
-    fn normalized(&self) -> (shared::provider::Verified, Normalized) {
-        let Self { provider, source, headers, body, received_at, .. } = self;
-        let delivery = Unverified { headers, body, token: Some(TOKEN), received_at: *received_at };
-        let verified = provider.verify(source, delivery).unwrap();
-        let normalized = provider.normalize(source, &verified);
+    fn verified(&self) -> Verified {
+        let Self { provider, source, headers, token, body, received_at, .. } = self;
+        let token = token.as_deref();
+        let delivery = Unverified { headers, body, token, received_at: *received_at };
+        provider.verify(source, delivery).unwrap()
+    }
+
+    fn normalized(&self) -> (Verified, Normalized) {
+        let verified = self.verified();
+        let normalized = self.provider.normalize(&self.source, &verified);
         (verified, normalized)
     }
 
@@ -95,28 +130,13 @@ impl Case {
 
     /// The least that anyone must do: the provider's cryptography and a parse into untyped values.
     fn bare(&self) {
-        match self.provider {
-            Provider::Sautikit => {
-                let mut mac = self.hmac_key.clone();
-                mac.update(&self.body);
-                let mut signature = [0; 32];
-                hex::decode_to_slice(&self.headers["x-sautikit-signature"], &mut signature).unwrap();
-                mac.verify(&signature.into()).unwrap();
-            }
-            Provider::Telnyx => {
-                let time = self.headers["telnyx-timestamp"].as_bytes();
-                let message = [time, b"|", &self.body].concat();
-                let signature = BASE64_STANDARD.decode(&self.headers["telnyx-signature-ed25519"]).unwrap();
-                let signature = Signature::from_bytes(&signature.try_into().unwrap());
-                self.ed25519_key.verify_strict(&message, &signature).unwrap();
+        self.cryptography.check(&self.body);
+        match self.provider.body_format() {
+            BodyFormat::Json => drop(black_box(serde_json::from_slice::<Value>(&self.body).unwrap())),
+            BodyFormat::Form => {
                 black_box(url::form_urlencoded::parse(&self.body).into_owned().collect::<Vec<_>>());
-                return;
-            }
-            Provider::Callkaro | Provider::Agni => {
-                black_box(Sha256::digest(TOKEN));
             }
         }
-        black_box(serde_json::from_slice::<Value>(&self.body).unwrap());
     }
 }
 
@@ -127,11 +147,7 @@ fn deliveries(criterion: &mut Criterion) {
         let case = Case::new(name);
         let mut group = criterion.benchmark_group(case.provider.name());
         group.bench_function("bare", |bencher| bencher.iter(|| case.bare()));
-        group.bench_function("verify", |bencher| {
-            let Case { provider, source, headers, body, received_at, .. } = &case;
-            let delivery = Unverified { headers, body, token: Some(TOKEN), received_at: *received_at };
-            bencher.iter(|| provider.verify(source, delivery).unwrap());
-        });
+        group.bench_function("verify", |bencher| bencher.iter(|| case.verified()));
         group.bench_function("verify+normalize", |bencher| bencher.iter(|| case.normalized()));
         group.bench_function("verify+normalize+plan", |bencher| bencher.iter(|| case.planned()));
         group.finish();

@@ -1,8 +1,8 @@
 //! The voice providers: how each one proves that it sent a body, and how its bodies are read.
 //!
 //! Each provider is a module, and all modules have the same parts in the same order: `NEEDS` (of a
-//! source), `BODY_FORMAT`, `EVIDENCE_HEADERS`, `DICTIONARIES`, `verify`, `normalize`, `link_lifetime`
-//! and `sign`, the sender's half of `verify`. No trait: the set is closed, and the compiler lists every
+//! source), `BODY_FORMAT`, `RECORDING_FIELD`, `EVIDENCE_HEADERS`, `DICTIONARIES`, `verify`, `normalize`,
+//! `link_lifetime` and `sign`, the sender's half of `verify`. No trait: the set is closed, and the compiler lists every
 //! arm to fill when a provider is added. No I/O, no clock and no environment here: values are passed in.
 
 use std::fmt;
@@ -120,6 +120,16 @@ impl Provider {
             Self::Callkaro => callkaro::BODY_FORMAT,
             Self::Telnyx => telnyx::BODY_FORMAT,
             Self::Agni => agni::BODY_FORMAT,
+        }
+    }
+
+    /// The field of a body that links a recording: a dotted path in JSON, a name in a form.
+    pub const fn recording_field(self) -> &'static str {
+        match self {
+            Self::Sautikit => sautikit::RECORDING_FIELD,
+            Self::Callkaro => callkaro::RECORDING_FIELD,
+            Self::Telnyx => telnyx::RECORDING_FIELD,
+            Self::Agni => agni::RECORDING_FIELD,
         }
     }
 

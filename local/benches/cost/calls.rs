@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use local::sample::Sample;
 use serde_json::{Value, json};
-use shared::provider::Provider;
+use shared::event::BodyFormat;
 use url::form_urlencoded::{self, Serializer};
 
 use crate::words;
@@ -48,7 +48,7 @@ impl<'a> Call<'a> {
     pub(crate) fn body(&mut self, sample: &Sample) -> Vec<u8> {
         let mut body = parsed(sample);
         visit(&mut body, "", &mut |name, value| self.vary(name, value));
-        if sample.provider == Provider::Telnyx {
+        if sample.provider.body_format() == BodyFormat::Form {
             let fields = body.as_object().into_iter().flatten();
             let fields = fields.map(|(name, value)| (name, value.as_str().unwrap_or_default()));
             return Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes();
@@ -158,7 +158,7 @@ fn moved(at: Timestamp, rest: &str, shift: SignedDuration) -> String {
 }
 
 fn parsed(sample: &Sample) -> Value {
-    if sample.provider == Provider::Telnyx {
+    if sample.provider.body_format() == BodyFormat::Form {
         let fields = form_urlencoded::parse(sample.body.as_bytes()).into_owned();
         return fields
             .map(|(name, value)| (name, Value::from(value)))

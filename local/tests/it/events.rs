@@ -9,6 +9,7 @@ use local::sample::{self, Sample};
 use local::stack::{self, Options};
 use query::Query;
 use serde_json::Value;
+use shared::event::BodyFormat;
 use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::provider::Provider;
 use shared::sources::Sources;
@@ -87,7 +88,8 @@ fn forms_are_committed_in_base64_as_api_gateway_hands_them_over() -> anyhow::Res
     for name in sample::names()? {
         let event = std::fs::read_to_string(sample::folder().join(format!("{name}.json")))?;
         let event: Value = serde_json::from_str(&event)?;
-        assert_eq!(event["isBase64Encoded"], name.starts_with("telnyx"), "{name}");
+        let is_form = Sample::load(&name)?.provider.body_format() == BodyFormat::Form;
+        assert_eq!(event["isBase64Encoded"], is_form, "{name}");
     }
     Ok(())
 }

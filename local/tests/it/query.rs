@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use shared::aws::Aws;
 use shared::lambda::Request;
 use shared::ledger::{Ledger, key};
-use shared::proof::{Ed25519Signer, HmacKey};
-use shared::provider::{Provider, sign_sautikit, sign_sautikit_timestamped, sign_telnyx};
+use shared::proof::{Ed25519Signer, SenderKeys};
+use shared::provider::{Provider, sign_sautikit_timestamped};
 use shared::reply::Reply;
 use shared::sources::Sources;
 use shared::webhook::Webhook;
@@ -54,7 +54,7 @@ struct Bundle {
 impl Bundle {
     async fn start() -> anyhow::Result<Self> {
         watch::logs();
-        let keys = local::Credentials {
+        let credentials = local::Credentials {
             access_key_id: "local".to_owned(),
             secret_access_key: "local-secret".to_owned(),
         };
@@ -62,15 +62,15 @@ impl Bundle {
         let table = dynamodb::serve(listener, &Storage::Memory, pending())?;
         table.create_table(TABLE, &table_definition(TEMPLATE, "CallsTable")?)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let bucket = s3::serve(listener, &Storage::Memory, &keys, pending())?;
+        let bucket = s3::serve(listener, &Storage::Memory, &credentials, pending())?;
         let aws = aws(table.address.port(), bucket.address.port());
         aws.s3().create_bucket().bucket(BUCKET).send().await?;
-        let sources = json!({
-            "sautikit": { "default": { "secrets": [SECRET] }, "kenya": { "secrets": [SECRET] } },
-            "telnyx": { "default": { "public_keys": [telnyx_key().public_key()] } },
-            "callkaro": { "default": { "tokens": [URL_TOKEN] } },
-            "agni": { "default": { "tokens": [URL_TOKEN], "account": ORG } },
-        });
+        let mut sources = json!({});
+        for provider in Provider::ALL {
+            sources[provider.name()]["default"] = provider.source_keys(&keys());
+        }
+        sources["sautikit"]["kenya"] = sources["sautikit"]["default"].clone();
+        sources["agni"]["default"]["account"] = json!(ORG);
         let sources = Sources::from_json(&sources.to_string())?;
         let (ledger, query) = reader(&aws);
         Ok(Self { aws, ledger, sources, query })
@@ -85,12 +85,8 @@ impl Bundle {
         status: &str,
     ) -> anyhow::Result<()> {
         let now: Timestamp = NOW.parse()?;
-        let signatures: Vec<(&str, String)> = match provider {
-            Provider::Sautikit => vec![sign_sautikit(&HmacKey::new(SECRET), body.as_bytes())],
-            Provider::Telnyx => sign_telnyx(&telnyx_key(), body.as_bytes(), now.as_second()).into(),
-            Provider::Callkaro | Provider::Agni => Vec::new(),
-        };
-        self.deliver_signed(provider, source, body, signatures, status).await
+        let proof = provider.sign(&keys(), body.as_bytes(), now);
+        self.deliver_signed(provider, source, body, proof.headers, status).await
     }
 
     async fn deliver_signed(
@@ -200,8 +196,9 @@ fn searched(reply: Reply) -> Reply {
     reply
 }
 
-fn telnyx_key() -> Ed25519Signer {
-    Ed25519Signer::from_seed(&[7; 32])
+fn keys() -> SenderKeys {
+    let key_pair = Ed25519Signer::from_seed(&[7; 32]);
+    SenderKeys { secret: SECRET.to_owned(), key_pair, url_token: URL_TOKEN.to_owned() }
 }
 
 fn text(text: &str) -> AttributeValue {
@@ -473,7 +470,7 @@ async fn one_call_tells_everything_but_the_link_and_the_bodies() -> anyhow::Resu
     bundle.deliver(sautikit, "default", &completed, "accepted").await?;
     bundle.deliver(sautikit, "default", &completed, "duplicate").await?;
     bundle.deliver(sautikit, "default", &revised, "revised").await?;
-    let signature = sign_sautikit_timestamped(&HmacKey::new(SECRET), stale.as_bytes(), 1_700_000_000);
+    let signature = sign_sautikit_timestamped(&keys().hmac_key(), stale.as_bytes(), 1_700_000_000);
     bundle.deliver_signed(sautikit, "default", &stale, vec![signature], "quarantined").await?;
     bundle
         .set_recording(
@@ -955,7 +952,7 @@ async fn calls_with_odd_ids_are_read_by_their_ids_and_others_are_unknown() -> an
 async fn a_call_that_was_never_applied_is_unknown() -> anyhow::Result<()> {
     let bundle = Bundle::start().await?;
     let body = completed("c1", "2026-06-27T10:00:00Z".parse()?, "completed", "");
-    let signature = sign_sautikit_timestamped(&HmacKey::new(SECRET), body.as_bytes(), 1_700_000_000);
+    let signature = sign_sautikit_timestamped(&keys().hmac_key(), body.as_bytes(), 1_700_000_000);
     bundle.deliver_signed(Provider::Sautikit, "default", &body, vec![signature], "quarantined").await?;
     let reply = bundle.call(Provider::Sautikit, "default", "c1").await;
     assert_eq!(problem(&reply), (404, "call_unknown".to_owned()));

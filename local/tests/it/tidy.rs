@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use local::gateway::{Function, ROUTES};
-use local::sample;
+use local::{keys, sample};
 use serde_json::Value;
 use shared::provider::Provider;
 
@@ -42,7 +42,10 @@ fn a_provider_has_all_that_belongs_to_it() {
         assert!(root().join(format!("shared/src/provider/{name}.rs")).exists(), "no module for {name}");
         assert!(events.iter().any(|event| event.starts_with(&format!("{name}-"))), "no event of {name}");
         assert!(template.contains(&format!("Binary: {name}\n")), "template.yaml builds no {name}");
-        assert!(sources[name]["default"].is_object(), "events/sources.json has no {name}.default");
+        let keys = provider.source_keys(&keys::of(provider));
+        for (field, keys) in keys.as_object().expect("keys") {
+            assert_eq!(sources[name]["default"][field], *keys, "events/sources.json: {name}.default.{field}");
+        }
         assert!(env.contains(&format!("\\\"{name}\\\"")), "events/env.json has no sources for {name}");
         assert!(readme.contains(&format!("/webhooks/{name}/")), "README.md does not show the URL of {name}");
         assert!(
@@ -121,7 +124,7 @@ fn template_local_runs_and_cargo_lambda_have_the_same_routes() {
 fn the_outputs_have_what_a_person_needs_after_a_deployment() {
     let template = template();
     let outputs = template["Outputs"].as_object().expect("outputs");
-    for (_, path, function) in ROUTES {
+    for (_, path, function) in ROUTES.iter() {
         if let Function::Webhook(provider) = function {
             let (first, rest) = provider.name().split_at(1);
             let output = format!("{}{rest}WebhookUrl", first.to_uppercase());

@@ -21,6 +21,7 @@ use local::{keys, stack};
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 use serde_json::Value;
+use shared::event::BodyFormat;
 use shared::provider::Provider;
 use shared::telemetry::{self, Format};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -85,15 +86,8 @@ fn any_of(texts: &[String]) -> String {
 
 /// The keys of local runs, as they are configured and as the code has them.
 fn secrets() -> Vec<String> {
-    let mut secrets = [
-        keys::SAUTIKIT_SECRET,
-        keys::CALLKARO_TOKEN,
-        keys::AGNI_TOKEN,
-        keys::QUERY_TOKEN,
-        stack::SECRET_ACCESS_KEY,
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    let mut secrets = [keys::QUERY_TOKEN, stack::SECRET_ACCESS_KEY].map(str::to_owned).to_vec();
+    secrets.extend(Provider::ALL.map(keys::of).into_iter().flat_map(|keys| [keys.secret, keys.url_token]));
     let sources = stack::read_sources("events/sources.json".as_ref()).expect("the sources can be read");
     let sources: Value = serde_json::from_str(&sources).expect("the sources are JSON");
     for source in
@@ -119,7 +113,7 @@ impl Said {
         let mut said = Self::default();
         for name in sample::names()? {
             let Sample { provider, body, .. } = Sample::load(&name)?;
-            if provider == Provider::Telnyx {
+            if provider.body_format() == BodyFormat::Form {
                 for (name, value) in form_urlencoded::parse(body.as_bytes()) {
                     said.hear(&name, &value);
                 }

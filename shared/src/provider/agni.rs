@@ -28,6 +28,9 @@ pub(super) const NEEDS: Needs = Needs {
 /// The format of its bodies.
 pub(super) const BODY_FORMAT: BodyFormat = BodyFormat::Json;
 
+/// The field that links a recording: a dotted path in JSON, a name in a form.
+pub(super) const RECORDING_FIELD: &str = "data.recording_url";
+
 /// No header proves anything.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[];
 

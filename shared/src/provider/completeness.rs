@@ -7,8 +7,8 @@ use super::fixture::{normalize, sample, source};
 use crate::event::{BodyFormat, Normalized};
 use crate::proof::{Ed25519Signer, SenderKeys};
 
-/// All that a body means, as text.
-fn meaning(provider: Provider, body: &Value) -> String {
+/// A body as the provider's module reads it.
+fn read(provider: Provider, body: &Value) -> Normalized {
     let keys = SenderKeys {
         secret: "s".to_owned(),
         key_pair: Ed25519Signer::from_seed(&[1; 32]),
@@ -21,7 +21,12 @@ fn meaning(provider: Provider, body: &Value) -> String {
         }
         _ => body.to_string(),
     };
-    match normalize(provider, &source(provider, provider.source_keys(&keys)), body) {
+    normalize(provider, &source(provider, provider.source_keys(&keys)), body)
+}
+
+/// All that a body means, as text.
+fn meaning(provider: Provider, body: &Value) -> String {
+    match read(provider, body) {
         Normalized::Event(event) => {
             let link = event.recording.as_ref().map(|link| (&link.url, link.expires_at, link.size_bytes));
             format!("{} {:?} {} {link:?}", event.kind, event.dedupe_key, Value::Object(event.record.render()))
@@ -76,14 +81,23 @@ fn without(body: &Value, path: &str) -> Value {
 const SAID_TWICE: [&str; 3] =
     ["/data/post_call", "/data/post_call/lead_status", "/data/post_call_detail/lead_status/value"];
 
+/// The names of all webhook samples, with their providers.
+fn samples() -> Vec<(String, Provider)> {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let sample = |name: String| {
+        let name = name.strip_suffix(".json")?;
+        let provider = Provider::from_name(name.split_once('-')?.0)?;
+        Some((name.to_owned(), provider))
+    };
+    names.filter_map(sample).collect()
+}
+
 #[test]
 fn without_any_one_field_a_sample_means_something_else() {
     let mut tried = 0;
-    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../events")).unwrap() {
-        let file = file.unwrap().file_name().into_string().unwrap();
-        let Some(name) = file.strip_suffix(".json") else { continue };
-        let Some(provider) = name.split('-').next().and_then(Provider::from_name) else { continue };
-        let body = body(name);
+    for (name, provider) in samples() {
+        let body = body(&name);
         let whole = meaning(provider, &body);
         let mut paths = Vec::new();
         fields(&body, "", &mut paths);
@@ -93,4 +107,22 @@ fn without_any_one_field_a_sample_means_something_else() {
         }
     }
     assert!(tried > 150, "only {tried} fields were found");
+}
+
+#[test]
+fn every_provider_has_a_sample_whose_recording_field_links_a_recording() {
+    let links = |provider, body: &Value| match read(provider, body) {
+        Normalized::Event(event) => event.recording.is_some(),
+        Normalized::Ignored { .. } | Normalized::Unusable(_) => false,
+    };
+    let mut missing = Provider::ALL.to_vec();
+    for (name, provider) in samples() {
+        let body = body(&name);
+        if links(provider, &body) {
+            let field = format!("/{}", provider.recording_field().replace('.', "/"));
+            assert!(!links(provider, &without(&body, &field)), "{name}: {field} is not the link");
+            missing.retain(|other| *other != provider);
+        }
+    }
+    assert_eq!(missing, []);
 }

@@ -38,6 +38,9 @@ pub(super) const NEEDS: Needs = Needs {
 /// The format of its bodies.
 pub(super) const BODY_FORMAT: BodyFormat = BodyFormat::Json;
 
+/// The field that links a recording: a dotted path in JSON, a name in a form.
+pub(super) const RECORDING_FIELD: &str = "data.download_url";
+
 /// The headers that carry the proof, or say what a delivery is.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, IDEMPOTENCY_HEADER, EVENT_HEADER];
 

@@ -41,6 +41,9 @@ pub(super) const NEEDS: Needs = Needs {
 /// The format of its bodies.
 pub(super) const BODY_FORMAT: BodyFormat = BodyFormat::Form;
 
+/// The field that links a recording: a dotted path in JSON, a name in a form.
+pub(super) const RECORDING_FIELD: &str = "RecordingUrl";
+
 /// The headers that carry the proof, or say what a delivery is.
 pub(super) const EVIDENCE_HEADERS: &[&str] = &[SIGNATURE_HEADER, TIMESTAMP_HEADER];
 
