@@ -56,8 +56,8 @@ fn a_provider_has_all_that_belongs_to_it() {
 }
 
 #[test]
-fn every_function_is_a_crate_a_block_of_the_template_and_a_row_of_the_readme() {
-    let (template, readme) = (template(), read("README.md"));
+fn every_function_is_a_crate_a_block_of_the_template_and_a_row_of_the_architecture() {
+    let (template, architecture) = (template(), read("ARCHITECTURE.md"));
     let functions = of_type(&template, "AWS::Serverless::Function");
     let built: BTreeSet<_> = functions
         .iter()
@@ -84,7 +84,7 @@ fn every_function_is_a_crate_a_block_of_the_template_and_a_row_of_the_readme() {
         );
         let is_provider = Provider::from_name(&name).is_some();
         let row = if is_provider { "`functions/<provider>`" } else { &*format!("`functions/{name}`") };
-        assert!(readme.contains(row), "README.md does not say what functions/{name} is");
+        assert!(architecture.contains(row), "ARCHITECTURE.md does not say what functions/{name} is");
     }
 }
 
@@ -223,13 +223,13 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn ci_runs_every_command_of_the_readme() {
-    let readme = read("README.md");
+fn ci_runs_every_command_of_the_documents() {
+    let documents = ["README.md", "docs/containers.md"].map(read).join("\n");
     // Commands that need an account are listed in `.ci/run` as such.
     let ci = [".ci/run", "tests/sam.sh", "tests/cargo-lambda.sh", "tests/lib.sh"].map(read).join("\n");
     let mut shell = false;
     let mut commands = 0;
-    for line in readme.lines() {
+    for line in documents.lines() {
         match line.trim() {
             "```sh" => shell = true,
             "```" => shell = false,
@@ -245,5 +245,19 @@ fn ci_runs_every_command_of_the_readme() {
             _ => {}
         }
     }
-    assert!(commands >= 4, "README.md has lost its commands");
+    assert!(commands >= 20, "the documents have lost their commands");
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)#:]+)(?:#[^)]*)?\)").expect("a pattern");
+    let documents = fs::read_dir(root().join("docs")).expect("docs").flatten();
+    let documents = documents.map(|file| format!("docs/{}", file.file_name().to_string_lossy()));
+    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
+    for document in documents.chain(others) {
+        let folder = root().join(&document).parent().expect("a folder").to_owned();
+        for found in link.captures_iter(&read(&document)) {
+            assert!(folder.join(&found[1]).exists(), "{document} links to {}, which is not there", &found[1]);
+        }
+    }
 }
