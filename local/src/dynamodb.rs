@@ -1,4 +1,4 @@
-//! DynamoDB on loopback: dynoxide's engine and HTTP server, and the table of our template.
+//! DynamoDB on loopback: dynoxide's engine behind our own endpoint, and the table of our template.
 //!
 //! Absent on purpose, because dynoxide has none: throttling, `TransactionConflict`, backups.
 
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::{fmt, fs};
 
 use anyhow::{Context, anyhow};
+use axum::serve::ListenerExt;
 use dynoxide::Database;
 use dynoxide::actions::describe_table::DescribeTableRequest;
 use dynoxide::actions::update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest};
@@ -18,6 +19,8 @@ use crate::Storage;
 use crate::server::{self, Server};
 
 mod definition;
+mod endpoint;
+mod tokens;
 
 pub use self::definition::{Index, Projection, TableDefinition, table_definition};
 
@@ -26,6 +29,10 @@ pub(crate) mod tests;
 
 /// How long DynamoDB keeps stream records. dynoxide keeps them for ever, so we remove them.
 const STREAM_RETENTION_SECONDS: u32 = 24 * 60 * 60;
+
+/// How many stream records are kept at most. Without a limit they are half of the disk. A reader that is
+/// further behind misses the oldest; the schedule finds what they would have started.
+pub const STREAM_RECORDS: u32 = 10_000;
 
 /// A running DynamoDB endpoint. Dropping this does not stop it; the future given to [`serve`]
 /// does.
@@ -56,12 +63,16 @@ pub fn serve(
     prepare_stream(&location).context("could not prepare the stream")?;
     let served = database.clone();
     let server = server::start("dynamodb", listener, shutdown, |listener, stop| async {
-        let stop = async {
-            let _ = stop.await;
-        };
-        dynoxide::server::serve_with_shutdown(listener, served, stop)
+        // Small answers must not wait for the client's delayed acknowledgement.
+        let listener = listener.tap_io(|connection| {
+            let _ = connection.set_nodelay(true);
+        });
+        axum::serve(listener, endpoint::router(served))
+            .with_graceful_shutdown(async {
+                let _ = stop.await;
+            })
             .await
-            .map_err(|error| anyhow!("the local DynamoDB endpoint failed: {error}"))
+            .context("the local DynamoDB endpoint failed")
     })?;
     Ok(DynamoDb { address: server.address, database, server })
 }
@@ -128,20 +139,24 @@ fn database_file(folder: &Path) -> anyhow::Result<String> {
     path.into_os_string().into_string().map_err(|path| anyhow!("{} is not UTF-8", path.display()))
 }
 
-/// Gives the stream's records the index dynoxide leaves out, and removes old ones.
+/// Gives the stream's records the index that dynoxide leaves out, removes old records, and has SQLite
+/// remove the oldest record with each new one from then on.
 ///
 /// Each write to a table with a stream looks up the last sequence number. Without an index that
 /// reads every record there is, so writes slow down as the stream grows.
 fn prepare_stream(location: &str) -> anyhow::Result<()> {
     let connection = Connection::open(location)?;
-    connection.execute_batch(
+    connection.execute_batch(&format!(
         "CREATE INDEX IF NOT EXISTS local_seq
-         ON _stream_records(table_name, CAST(sequence_number AS INTEGER))",
-    )?;
-    connection.execute(
-        "DELETE FROM _stream_records WHERE created_at < unixepoch() - ?1",
-        [STREAM_RETENTION_SECONDS],
-    )?;
+         ON _stream_records(table_name, CAST(sequence_number AS INTEGER));
+         DELETE FROM _stream_records
+         WHERE created_at < unixepoch() - {STREAM_RETENTION_SECONDS}
+         OR id <= (SELECT MAX(id) FROM _stream_records) - {STREAM_RECORDS};
+         DROP TRIGGER IF EXISTS local_trim;
+         CREATE TRIGGER local_trim AFTER INSERT ON _stream_records BEGIN
+             DELETE FROM _stream_records WHERE id <= NEW.id - {STREAM_RECORDS};
+         END",
+    ))?;
     Ok(())
 }
 

@@ -2,7 +2,8 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use aws_sdk_dynamodb::types::{AttributeValue, TimeToLiveStatus};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{AttributeValue, TimeToLiveStatus, TransactWriteItem, Update};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -138,6 +139,92 @@ fn the_stream_has_its_index() -> anyhow::Result<()> {
         |row| row.get("detail"),
     )?;
     assert!(plan.contains("local_seq"), "{plan}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_repeated_transaction_is_answered_and_not_written_again() -> anyhow::Result<()> {
+    let dynamodb = calls_in_memory().await?;
+    let client = sdk::dynamodb(dynamodb.address);
+    let transact = async |token: &str, step: &str| {
+        let update = Update::builder()
+            .table_name("calls")
+            .key("pk", text("a"))
+            .key("sk", text("b"))
+            .update_expression("ADD steps :step")
+            .expression_attribute_values(":step", AttributeValue::N(step.to_owned()))
+            .build()?;
+        let item = TransactWriteItem::builder().update(update).build();
+        let sent =
+            client.transact_write_items().client_request_token(token).transact_items(item).send().await;
+        anyhow::Ok(sent.map_err(|error| error.code().unwrap_or_default().to_owned()).map(|_| ()))
+    };
+    assert_eq!(transact("one", "1").await?, Ok(()));
+    assert_eq!(transact("one", "1").await?, Ok(()));
+    assert_eq!(transact("one", "2").await?, Err("IdempotentParameterMismatchException".to_owned()));
+    assert_eq!(transact("two", "1").await?, Ok(()));
+    // A transaction that was refused may be repeated.
+    assert_eq!(transact("three", "x").await?, Err("ValidationException".to_owned()));
+    assert_eq!(transact("three", "1").await?, Ok(()));
+    assert_eq!(transact(&"long".repeat(10), "1").await?, Err("ValidationException".to_owned()));
+    let scanned = client.scan().table_name("calls").send().await?;
+    assert_eq!(scanned.items()[0].get("steps"), Some(&AttributeValue::N("3".to_owned())));
+    Ok(())
+}
+
+#[tokio::test]
+async fn requests_that_can_not_be_read_get_the_errors_of_dynamodb() -> anyhow::Result<()> {
+    let dynamodb = calls_in_memory().await?;
+    let http = crate::client::http()?;
+    let post = async |target: &str, body: &str| {
+        let request = http.post(format!("http://{}", dynamodb.address)).header("x-amz-target", target);
+        let signature = "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/dynamodb/aws4_request, \
+                         SignedHeaders=host, Signature=a";
+        let request = request.header("authorization", signature).header("x-amz-date", "20260101T000000Z");
+        let answer = request.body(body.to_owned()).send().await?;
+        let status = answer.status().as_u16();
+        let body: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
+        let kind = body["__type"].as_str().unwrap_or_default();
+        anyhow::Ok((status, kind.rsplit('#').next().unwrap_or_default().to_owned()))
+    };
+    let deep = format!(
+        r#"{{"TableName":"calls","Item":{}{{"S":"x"}}{}}}"#,
+        r#"{"L":["#.repeat(100),
+        "]}".repeat(100)
+    );
+    for (target, body, status, kind) in [
+        ("DynamoDB_20120810.ListTables", "{}", 200, ""),
+        ("DynamoDB_20120810.PutItem", "not JSON", 400, "SerializationException"),
+        ("DynamoDB_20120810.PutItem", "{}", 400, "ValidationException"),
+        ("DynamoDB_20120810.PutItem", &deep, 400, "ValidationException"),
+        ("DynamoDB_20120810.Other", "{}", 400, "UnknownOperationException"),
+        ("ListTables", "{}", 400, "UnknownOperationException"),
+    ] {
+        assert_eq!(post(target, body).await?, (status, kind.to_owned()), "{target} {body}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_stream_keeps_the_newest_records() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let location = super::database_file(folder.path())?;
+    let _database = dynoxide::Database::new(&location)?;
+    super::prepare_stream(&location)?;
+    let connection = rusqlite::Connection::open(&location)?;
+    connection.execute(
+        "INSERT INTO _stream_records
+         (table_name, event_name, keys_json, sequence_number, shard_id, created_at)
+         WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?1 + 7)
+         SELECT 'calls', 'INSERT', '{}', n, 'shard', unixepoch() FROM counted",
+        [super::STREAM_RECORDS],
+    )?;
+    let (count, oldest): (u32, String) = connection.query_row(
+        "SELECT COUNT(*), MIN(CAST(sequence_number AS INTEGER)) || '' FROM _stream_records",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    assert_eq!((count, oldest.as_str()), (super::STREAM_RECORDS, "8"));
     Ok(())
 }
 
