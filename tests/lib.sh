@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 SAM_VERSION=1.170.0
 CARGO_LAMBDA_VERSION=1.9.2
+# The translator is SAM's own, in the version that this SAM has.
+STACK_TOOLS=(aws-sam-translator==1.115.0 boto3==1.43.106 cfn-lint==1.58.0 ministack==1.5.33)
 
 export PATH="$PWD/.venv/bin:$PWD/.venv/packages/bin:$PATH"
 export SAM_CLI_TELEMETRY=0
@@ -120,6 +122,25 @@ install_tools() {
     fi
 }
 
+# Sets `stack_python` to a Python with the tools that translate, lint and deploy the stack. They are in a folder of
+# their own, because SAM wants other versions of the packages that they have in common.
+install_stack_tools() {
+    local folder="$PWD/.venv/stack"
+    stack_python="$folder/bin/python"
+    if [[ "$(cat "$folder/installed" 2>/dev/null)" != "${STACK_TOOLS[*]}" ]]; then
+        if python3 -m venv "$folder"; then
+            "$stack_python" -m pip install --quiet --disable-pip-version-check "${STACK_TOOLS[@]}"
+        else
+            rm -rf "$folder"
+            mkdir -p "$folder/bin"
+            python3 -m pip install --quiet --target "$folder/packages" "${STACK_TOOLS[@]}"
+            printf '#!/bin/sh\nPYTHONPATH=%q exec python3 "$@"\n' "$folder/packages" >"$stack_python"
+            chmod +x "$stack_python"
+        fi
+        echo "${STACK_TOOLS[*]}" >"$folder/installed"
+    fi
+}
+
 # SAM and cargo-lambda take the binaries from `target`, wherever else cargo is told to build.
 in_target() {
     env -u CARGO_TARGET_DIR "$@"
@@ -136,11 +157,18 @@ machine() {
 
 # ---- Stores ---------------------------------------------------------------------------------------------------
 
+# Builds the program for laptops, and leaves a copy of it in "$work/local", so that another build does not replace it
+# between two calls. Cargo says what the program is called.
+build_local() {
+    local program
+    program=$(cargo build --locked --quiet --package local --bins --message-format json |
+        sed --quiet 's/.*"executable":"\([^"]*\)".*/\1/p')
+    cp "$program" "$work/local"
+}
+
 # start_stores <address>: DynamoDB, S3 and the read API, in memory. Sets their ports.
 start_stores() {
-    cargo build --quiet --package local
-    # A copy, so that another build does not replace the program between two calls.
-    cp "${CARGO_TARGET_DIR:-target}/debug/local" "$work/local"
+    build_local
     start "$work/stores.log" "$work/local" serve --host "$1" --in-memory \
         --port 0 --dynamodb-port 0 --s3-port 0 --schedule-seconds 3600 --fetch-policy production
     await 20 grep '^ready' "$work/stores.log"
