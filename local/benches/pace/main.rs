@@ -6,8 +6,9 @@
 //! keeps its data in a temporary folder, follows its stream and runs its schedule. One delivery in
 //! `RECORDED` links a recording, which the stack copies from a stand-in for the provider's host.
 //!
-//! The last line compares the last minute with the second; the first one fills caches. The memory is the
-//! whole process's, clients included. Disk is the database with its write-ahead log.
+//! The last line compares the last minute with the second; the first one fills caches. Memory and processor
+//! time are the whole process's, clients included. Disk is the database with its write-ahead log. The
+//! processor time of a delivery tells whether the pace is kept where other programs take processor time, too.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -73,6 +74,7 @@ struct Arguments {
 /// One line of the table.
 struct Minute {
     deliveries_per_second: f64,
+    processor_ms: f64,
     resident_mb: f64,
     disk_mb: f64,
 }
@@ -92,33 +94,38 @@ async fn main() -> anyhow::Result<()> {
         clients.spawn(deliver(client, Rng::with_seed(seed), recording.clone(), delivered.clone()));
     }
 
-    println!("| minute | deliveries a second | resident MB | disk MB |\n|---|---|---|---|");
+    println!(
+        "| minute | deliveries a second | processor ms each | resident MB | disk MB |\n|---|---|---|---|---|"
+    );
     let minute = Duration::from_secs(60);
     let mut ticks = interval_at(Instant::now() + minute, minute);
-    let (mut minutes, mut before) = (Vec::new(), 0);
+    let (mut minutes, mut before) = (Vec::new(), (0, processor_ms()?));
     for number in 1..=arguments.minutes {
         tokio::select! {
             _ = ticks.tick() => {}
             ended = clients.join_next() => ended.context("there are no clients")???,
         }
-        let now = delivered.load(Ordering::Relaxed);
+        let now = (delivered.load(Ordering::Relaxed), processor_ms()?);
+        let deliveries = (now.0 - before.0) as f64;
         let line = Minute {
-            deliveries_per_second: (now - before) as f64 / minute.as_secs_f64(),
+            deliveries_per_second: deliveries / minute.as_secs_f64(),
+            processor_ms: (now.1 - before.1) / deliveries,
             resident_mb: resident_mb()?,
             disk_mb: disk_mb(folder.path()),
         };
         before = now;
         println!(
-            "| {number} | {:.0} | {:.0} | {:.0} |",
-            line.deliveries_per_second, line.resident_mb, line.disk_mb
+            "| {number} | {:.0} | {:.2} | {:.0} | {:.0} |",
+            line.deliveries_per_second, line.processor_ms, line.resident_mb, line.disk_mb
         );
         minutes.push(line);
     }
     if let [_, second, .., last] = &minutes[..] {
         let change = |of: fn(&Minute) -> f64| 100.0 * (of(last) / of(second) - 1.0);
         println!(
-            "\nThe last minute beside the second: deliveries {:+.0} %, memory {:+.0} %.",
+            "\nThe last minute beside the second: deliveries {:+.0} %, processor time of each {:+.0} %, memory {:+.0} %.",
             change(|minute| minute.deliveries_per_second),
+            change(|minute| minute.processor_ms),
             change(|minute| minute.resident_mb)
         );
     }
@@ -153,6 +160,16 @@ fn resident_mb() -> anyhow::Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells VmRSS");
     let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes / 1024.0)
+}
+
+/// The processor time that this process has taken, as Linux reports it.
+fn processor_ms() -> anyhow::Result<f64> {
+    let stat =
+        std::fs::read_to_string("/proc/self/stat").context("only Linux tells the processor time here")?;
+    // The second field is the program's name in parentheses; the 14th and 15th are hundredths of a second.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let times = fields.skip(11).take(2).map(str::parse::<f64>).collect::<Result<Vec<_>, _>>()?;
+    Ok(10.0 * times.iter().sum::<f64>())
 }
 
 /// The database and its write-ahead log.
