@@ -33,8 +33,9 @@ pub async fn run() -> anyhow::Result<()> {
     let media = origin::serve().await?;
     writeln!(
         io::stdout(),
-        "Call Ledger on http://{}: webhooks of four providers, in memory.\n",
-        stack.address
+        "Call Ledger on http://{}: webhooks of {} providers, in memory.\n",
+        stack.address,
+        Provider::ALL.len()
     )?;
 
     let mut samples = Vec::new();

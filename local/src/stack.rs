@@ -1,4 +1,4 @@
-//! The whole bundle in one process: both stores, the six functions, what invokes them.
+//! The whole bundle in one process: both stores, every function, what invokes them.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -39,7 +39,9 @@ fn a_provider_has_all_that_belongs_to_it() {
             read(&format!("functions/{name}/Cargo.toml")).contains(&format!("name = \"{name}\"")),
             "functions/{name}/Cargo.toml"
         );
-        assert!(root().join(format!("shared/src/provider/{name}.rs")).exists(), "no module for {name}");
+        for file in [format!("{name}.rs"), format!("{name}/tests.rs")] {
+            assert!(root().join("shared/src/provider").join(&file).exists(), "no shared/src/provider/{file}");
+        }
         assert!(events.iter().any(|event| event.starts_with(&format!("{name}-"))), "no event of {name}");
         assert!(template.contains(&format!("Binary: {name}\n")), "template.yaml builds no {name}");
         let keys = provider.source_keys(&keys::of(provider));
