@@ -132,6 +132,15 @@ impl Aws {
     }
 }
 
+/// A bucket, for those who read it or stream into it.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    /// The client for it.
+    pub client: aws_sdk_s3::Client,
+    /// Its name.
+    pub name: String,
+}
+
 impl fmt::Debug for Aws {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Aws").field("region", &self.region).finish_non_exhaustive()

@@ -11,7 +11,7 @@
 
 use aws_sdk_dynamodb::Client;
 
-use self::values::Bucket;
+use self::values::ObjectStore;
 use crate::aws::Aws;
 use crate::provider::Provider;
 
@@ -35,14 +35,14 @@ pub use plan::{Condition, Kind, Outcome, Plan, Seen, Write, plan};
 pub struct Ledger {
     client: Client,
     table: String,
-    bucket: Bucket,
+    objects: ObjectStore,
     retention_days: u64,
 }
 
 /// The store did not do as asked, and may when asked again.
 #[derive(Debug, thiserror::Error)]
 #[error("the store is not available: {0}")]
-pub struct Unavailable(String);
+pub struct StoreError(String);
 
 impl Ledger {
     /// The ledger in a table, with large values in a bucket and deliveries kept for some days.
@@ -50,7 +50,7 @@ impl Ledger {
         Self {
             client: aws.dynamodb(),
             table: table.to_owned(),
-            bucket: Bucket::new(aws, bucket),
+            objects: ObjectStore::new(aws, bucket),
             retention_days,
         }
     }
@@ -70,12 +70,12 @@ impl Ledger {
 }
 
 /// The service's code and message, with no request in it.
-fn unavailable<E, R>(error: &aws_sdk_dynamodb::error::SdkError<E, R>) -> Unavailable
+fn unavailable<E, R>(error: &aws_sdk_dynamodb::error::SdkError<E, R>) -> StoreError
 where
     E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
 {
     use aws_sdk_dynamodb::error::SdkError;
-    Unavailable(match error {
+    StoreError(match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error").to_owned(),
         SdkError::TimeoutError(_) => "timed out".to_owned(),
         SdkError::DispatchFailure(_) => "could not be reached".to_owned(),

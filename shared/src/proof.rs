@@ -82,7 +82,7 @@ pub enum Freshness {
 
 /// Why a delivery is rejected. The sender can fix it, unless the request is forged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub enum ProofError {
     /// The header that carries the proof is missing.
     #[error("the {header} header is missing")]
     SignatureMissing {
@@ -105,7 +105,7 @@ pub enum Rejection {
     TokenMismatch,
 }
 
-impl Rejection {
+impl ProofError {
     /// The stable code of the reason.
     pub const fn code(&self) -> &'static str {
         match self {

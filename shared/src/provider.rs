@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::dictionary::Dictionary;
 use crate::event::{BodyFormat, Normalized};
-use crate::proof::{Proof, Rejection, SenderKeys, SenderProof, Unverified};
+use crate::proof::{Proof, ProofError, SenderKeys, SenderProof, Unverified};
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::Timestamp;
 
@@ -158,7 +158,7 @@ impl Provider {
     ///
     /// # Errors
     /// Why the delivery is rejected. The sender can fix it, unless the request is forged.
-    pub fn verify(self, source: &Source, delivery: Unverified<'_>) -> Result<Verified, Rejection> {
+    pub fn verify(self, source: &Source, delivery: Unverified<'_>) -> Result<Verified, ProofError> {
         let proof = match self {
             Self::Sautikit => sautikit::verify(source, delivery),
             Self::Callkaro => callkaro::verify(source, delivery),

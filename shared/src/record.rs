@@ -24,7 +24,7 @@ mod stored;
 pub use field::{FIELDS, Field, field};
 pub use large::{LargeValue, Sized};
 pub use merge::merge;
-pub use stored::{Column, DamagedError, Restored, Stored, TRANSCRIPT};
+pub use stored::{Column, RecordError, Restored, Stored, TRANSCRIPT};
 
 /// What one or more events say about one call.
 #[derive(Clone, Default)]

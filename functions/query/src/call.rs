@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::read::{Call, Recording, Story};
 use shared::reply::{Problem, Reply};
@@ -11,7 +12,7 @@ use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
 use crate::weight::{MAX_WEIGHT, take, weight};
-use crate::{Bucket, large, path, unavailable};
+use crate::{large, path, unavailable};
 
 /// Answers the record with its recordings and deliveries.
 pub(crate) async fn answer(

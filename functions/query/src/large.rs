@@ -6,11 +6,11 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use shared::aws::Bucket;
 use shared::ledger::values::value_key;
 use shared::record::{LargeValue, Record};
 use shared::timestamp::Timestamp;
 
-use crate::Bucket;
 use crate::recording::LINK_LIFETIME;
 use crate::weight::{take, weight};
 
@@ -64,7 +64,7 @@ pub(crate) async fn resolve(bucket: &Bucket, pk: &str, record: &mut Record, mut 
 /// Fetches a value, and checks that it is the one that was put. Its key is made of the call's own key and
 /// its hash, so no other object can be reached.
 async fn fetch(bucket: &Bucket, pk: &str, large: &LargeValue) -> Result<Value, Absent> {
-    let get = bucket.s3.get_object().bucket(&bucket.name).key(value_key(pk, &large.sha256));
+    let get = bucket.client.get_object().bucket(&bucket.name).key(value_key(pk, &large.sha256));
     let object = get.send().await.map_err(|error| {
         let is_gone = error.as_service_error().is_some_and(|error| error.is_no_such_key());
         Absent::Unreadable(if is_gone { "it is not in the bucket" } else { "the bucket did not answer" })
@@ -82,7 +82,7 @@ async fn fetch(bucket: &Bucket, pk: &str, large: &LargeValue) -> Result<Value, A
 
 /// A presigned link to a value.
 async fn link(bucket: &Bucket, pk: &str, large: &LargeValue, now: Timestamp) -> Option<String> {
-    let get = bucket.s3.get_object().bucket(&bucket.name).key(value_key(pk, &large.sha256));
+    let get = bucket.client.get_object().bucket(&bucket.name).key(value_key(pk, &large.sha256));
     let lifetime = PresigningConfig::builder()
         .start_time(SystemTime::from(now))
         .expires_in(LINK_LIFETIME)

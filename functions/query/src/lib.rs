@@ -8,10 +8,10 @@ use std::fmt;
 use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use shared::access;
-use shared::aws::Aws;
+use shared::aws::{Aws, Bucket};
 use shared::env;
 use shared::lambda::{self, Request};
-use shared::ledger::{Ledger, Unavailable};
+use shared::ledger::{Ledger, StoreError};
 use shared::provider::Provider;
 use shared::reply::{Problem, Reply};
 use shared::sources::{self, LiveSources};
@@ -38,12 +38,6 @@ pub struct Query {
     sources: LiveSources,
 }
 
-/// The bucket beside the ledger.
-struct Bucket {
-    s3: aws_sdk_s3::Client,
-    name: String,
-}
-
 /// Runs the function until Lambda ends the environment.
 ///
 /// # Errors
@@ -65,7 +59,7 @@ impl Query {
         bucket: String,
         sources: impl Into<LiveSources>,
     ) -> Self {
-        Self { ledger, bucket: Bucket { s3, name: bucket }, sources: sources.into() }
+        Self { ledger, bucket: Bucket { client: s3, name: bucket }, sources: sources.into() }
     }
 
     /// As the environment says, with the tokens read and the connection to the table open.
@@ -161,7 +155,7 @@ async fn warm_up(ledger: &Ledger) {
 const WRITES_NO_DELIVERIES: u64 = 0;
 
 /// The store did not answer: logged here, and told to the reader without its words.
-fn unavailable(error: &Unavailable) -> Problem {
+fn unavailable(error: &StoreError) -> Problem {
     tracing::error!(%error, "the ledger could not be read");
     Problem::unavailable()
 }

@@ -7,6 +7,7 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
 use serde_json::json;
+use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::jobs::MadeDue;
 use shared::ledger::read::Recording;
@@ -14,7 +15,7 @@ use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
-use crate::{Bucket, path, unavailable};
+use crate::{path, unavailable};
 
 /// How long a link works.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -41,7 +42,8 @@ pub(crate) async fn redirect(
         return Err(not_stored(&job));
     };
     let disposition = format!("attachment; filename=\"{}\"", filename(&job.recording_id, key));
-    let get = bucket.s3.get_object().bucket(&bucket.name).key(key).response_content_disposition(disposition);
+    let get =
+        bucket.client.get_object().bucket(&bucket.name).key(key).response_content_disposition(disposition);
     let lifetime = PresigningConfig::builder()
         .start_time(SystemTime::from(now))
         .expires_in(LINK_LIFETIME)

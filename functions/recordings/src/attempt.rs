@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::SignedDuration;
-use shared::ledger::Unavailable;
-use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Leased, Problem};
+use shared::ledger::StoreError;
+use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Leased, Reason};
 use shared::ledger::key::Key;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::backoff::{Attempt, MAX_ATTEMPTS, conclude};
-use crate::fault::Fault;
+use crate::error::CopyError;
 use crate::fetch::{Download, Origin};
 use crate::metrics::{self, Copy};
 use crate::name::Name;
@@ -50,7 +50,7 @@ const FINISH_ATTEMPTS: u32 = 4;
 
 impl Recordings {
     /// Tries one job, if it is due and nobody else has it.
-    pub(crate) async fn attempt(&self, key: &Key, budget: Budget) -> Result<Attempted, Unavailable> {
+    pub(crate) async fn attempt(&self, key: &Key, budget: Budget) -> Result<Attempted, StoreError> {
         if Instant::now() >= budget.taking {
             return Ok(Attempted::Skipped);
         }
@@ -92,7 +92,7 @@ impl Recordings {
     async fn work(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> End {
         // A bug that one job brings to light must not end the others.
         let copied = AssertUnwindSafe(self.copy(job, upload, budget)).catch_unwind().await;
-        let end = match copied.unwrap_or_else(|_| Err(Fault::transient("internal"))) {
+        let end = match copied.unwrap_or_else(|_| Err(CopyError::transient("internal"))) {
             Ok(copied) => {
                 if let Some(announced) = job.announced_size_bytes.filter(|size| *size != copied.size_bytes) {
                     let (recording_id, size) = (&job.recording_id, copied.size_bytes);
@@ -100,7 +100,7 @@ impl Recordings {
                 }
                 End::Stored(copied)
             }
-            Err(fault) => conclude(fault, Attempt::of(job), Timestamp::now(), fastrand::f64()),
+            Err(error) => conclude(error, Attempt::of(job), Timestamp::now(), fastrand::f64()),
         };
         let earlier_attempts = job.attempt > 1 || job.due_since > job.created_at;
         match end {
@@ -111,22 +111,27 @@ impl Recordings {
         }
     }
 
-    async fn copy(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> Result<Copied, Fault> {
+    async fn copy(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> Result<Copied, CopyError> {
         if job.attempt > MAX_ATTEMPTS {
             // Attempts that ended nowhere count as well: a job that kills its copiers must end, too.
-            return Err(Fault::transient("too_many_attempts"));
+            return Err(CopyError::transient("too_many_attempts"));
         }
         let copied = timeout_at(budget.copying, self.transfer(job, upload, budget)).await;
-        copied.unwrap_or_else(|_| Err(Fault::transient("out_of_time")))
+        copied.unwrap_or_else(|_| Err(CopyError::transient("out_of_time")))
     }
 
-    async fn transfer(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> Result<Copied, Fault> {
+    async fn transfer(
+        &self,
+        job: &Job,
+        upload: &mut Upload<'_>,
+        budget: Budget,
+    ) -> Result<Copied, CopyError> {
         let mut sources = self.sources.current();
         if sources.get(job.provider, &job.source).is_none() && self.sources.refresh_after_miss().await {
             sources = self.sources.current();
         }
         let Some(source) = sources.get(job.provider, &job.source) else {
-            return Err(Fault::transient_with("source_unknown", "the source is not configured"));
+            return Err(CopyError::transient_with("source_unknown", "the source is not configured"));
         };
         let origin = Origin { link: &job.link, source };
         let announced = job.announced_size_bytes;
@@ -142,13 +147,13 @@ impl Recordings {
     async fn look_back(&self, job: &Job, end: End, budget: Budget) -> End {
         let until = budget.copying.max(Instant::now() + LOOKING_BACK);
         let found = timeout_at(until, upload::find(&self.bucket, &Name::new(job))).await;
-        match found.unwrap_or_else(|_| Err(Fault::transient("out_of_time"))) {
+        match found.unwrap_or_else(|_| Err(CopyError::transient("out_of_time"))) {
             Ok(Some(copied)) => End::Stored(copied),
             Ok(None) => end,
             // The bucket keeps the answer to itself. A job must not end while there may be a copy.
-            Err(Fault::Transient { problem, .. }) => {
+            Err(CopyError::Transient { reason, .. }) => {
                 let at = Timestamp::now().checked_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
-                End::Retry { at, problem, key_suffix: None }
+                End::Retry { at, reason, key_suffix: None }
             }
             Err(_) => end,
         }
@@ -177,7 +182,7 @@ impl Recordings {
         }
     }
 
-    async fn finish(&self, job: &Job, end: &End) -> Result<Finished, Unavailable> {
+    async fn finish(&self, job: &Job, end: &End) -> Result<Finished, StoreError> {
         let mut attempt = 1;
         loop {
             match self.ledger.finish(job, end, Timestamp::now()).await {
@@ -193,7 +198,7 @@ impl Recordings {
 
     fn report(&self, job: &Job, end: &End, finished: Finished, bytes: u64, started: Instant) {
         let now = Timestamp::now();
-        let error = end.problem().map(Problem::to_string);
+        let error = end.reason().map(Reason::to_string);
         let outcome = match finished {
             Finished::Written => end.state().name(),
             Finished::Requeued => "requeued",

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use shared::ledger::jobs::{End, Problem};
+use shared::ledger::jobs::{End, Reason};
 use shared::timestamp::Timestamp;
 
-use crate::fault::Fault;
+use crate::error::CopyError;
 
 /// The most attempts at a link.
 pub(crate) const MAX_ATTEMPTS: u32 = 30;
@@ -40,33 +40,33 @@ pub(crate) struct Attempt {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// What to write into the item for a fault.
+/// What to write into the item for an error.
 ///
 /// `jitter` is a random number from 0 to 1.
-pub(crate) fn conclude(fault: Fault, attempt: Attempt, now: Timestamp, jitter: f64) -> End {
+pub(crate) fn conclude(error: CopyError, attempt: Attempt, now: Timestamp, jitter: f64) -> End {
     let expired = attempt.expires_at.is_some_and(|expires_at| expires_at <= now);
-    let (problem, after) = match fault {
-        Fault::Rejected(problem) => return End::Rejected(problem),
-        Fault::Expired(problem) => return End::Expired(problem),
-        Fault::Absent { problem, .. } if expired => return End::Expired(problem),
-        Fault::Absent { problem, after } | Fault::Transient { problem, after } => (problem, after),
-        Fault::Busy if now.duration_since(attempt.due_since) < MAX_AGE => {
+    let (reason, after) = match error {
+        CopyError::Rejected(reason) => return End::Rejected(reason),
+        CopyError::Expired(reason) => return End::Expired(reason),
+        CopyError::Absent { reason, .. } if expired => return End::Expired(reason),
+        CopyError::Absent { reason, after } | CopyError::Transient { reason, after } => (reason, after),
+        CopyError::Busy if now.duration_since(attempt.due_since) < MAX_AGE => {
             let pause = BUSY_PAUSE.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
-            return End::PutBack { at: due_after(pause, attempt, now), problem: Problem::new("busy") };
+            return End::PutBack { at: due_after(pause, attempt, now), reason: Reason::new("busy") };
         }
-        Fault::Busy => (Problem::new("busy"), None),
-        Fault::Taken { key_suffix } => {
-            let problem = Problem::new("object_taken");
-            return End::Retry { at: now, problem, key_suffix: Some(key_suffix) };
+        CopyError::Busy => (Reason::new("busy"), None),
+        CopyError::Taken { key_suffix } => {
+            let reason = Reason::new("object_taken");
+            return End::Retry { at: now, reason, key_suffix: Some(key_suffix) };
         }
     };
     let exhausted = attempt.number >= MAX_ATTEMPTS || now.duration_since(attempt.due_since) >= MAX_AGE;
     if !exhausted {
-        End::Retry { at: next_attempt_at(attempt, after, now, jitter), problem, key_suffix: None }
+        End::Retry { at: next_attempt_at(attempt, after, now, jitter), reason, key_suffix: None }
     } else if expired {
-        End::Expired(problem)
+        End::Expired(reason)
     } else {
-        End::Failed(problem)
+        End::Failed(reason)
     }
 }
 
@@ -152,19 +152,19 @@ mod tests {
 
     #[test]
     fn what_is_absent_is_expired_once_its_time_is_over() {
-        let absent = || Fault::Absent { problem: Problem::with("status", 404), after: None };
+        let absent = || CopyError::Absent { reason: Reason::with("status", 404), after: None };
         let over = Attempt { expires_at: Some(now()), ..attempt(1) };
         let open = Attempt { expires_at: Some(after_seconds(60)), ..attempt(1) };
         assert!(matches!(conclude(absent(), over, now(), 0.0), End::Expired(_)));
         assert!(matches!(conclude(absent(), open, now(), 0.0), End::Retry { .. }));
-        assert!(matches!(conclude(Fault::transient("dns"), over, now(), 0.0), End::Retry { .. }));
+        assert!(matches!(conclude(CopyError::transient("dns"), over, now(), 0.0), End::Retry { .. }));
     }
 
     #[test]
     fn a_bound_on_attempts_and_age_ends_in_failed() {
-        let conclude = |attempt, now| conclude(Fault::transient("timeout"), attempt, now, 0.0);
+        let conclude = |attempt, now| conclude(CopyError::transient("timeout"), attempt, now, 0.0);
         assert!(matches!(conclude(attempt(MAX_ATTEMPTS - 1), now()), End::Retry { .. }));
-        assert_eq!(conclude(attempt(MAX_ATTEMPTS), now()), End::Failed(Problem::new("timeout")));
+        assert_eq!(conclude(attempt(MAX_ATTEMPTS), now()), End::Failed(Reason::new("timeout")));
         assert!(matches!(conclude(attempt(2), after_seconds(48 * 3600)), End::Failed(_)));
         let expired = Attempt { expires_at: Some(now()), ..attempt(MAX_ATTEMPTS) };
         assert!(matches!(conclude(expired, now()), End::Expired(_)));
@@ -172,31 +172,34 @@ mod tests {
 
     #[test]
     fn no_room_is_no_attempt() {
-        match conclude(Fault::Busy, attempt(MAX_ATTEMPTS), now(), 0.5) {
+        match conclude(CopyError::Busy, attempt(MAX_ATTEMPTS), now(), 0.5) {
             End::PutBack { at, .. } => assert_eq!(at, later(now(), SignedDuration::from_millis(11_250))),
             other => panic!("{other:?}"),
         }
         let expiring = Attempt { expires_at: Some(after_seconds(8)), ..attempt(1) };
-        match conclude(Fault::Busy, expiring, now(), 1.0) {
+        match conclude(CopyError::Busy, expiring, now(), 1.0) {
             End::PutBack { at, .. } => assert_eq!(at, after_seconds(4)),
             other => panic!("{other:?}"),
         }
-        assert!(matches!(conclude(Fault::Busy, attempt(1), after_seconds(48 * 3600), 0.5), End::Failed(_)));
+        assert!(matches!(
+            conclude(CopyError::Busy, attempt(1), after_seconds(48 * 3600), 0.5),
+            End::Failed(_)
+        ));
     }
 
     #[test]
     fn a_refusal_is_never_tried_again() {
-        let refused = Fault::from(crate::guard::Refusal::Scheme);
+        let refused = CopyError::from(crate::guard::GuardError::Scheme);
         match conclude(refused, attempt(1), now(), 0.0) {
-            End::Rejected(problem) => assert_eq!(problem.code, "scheme"),
+            End::Rejected(reason) => assert_eq!(reason.code, "scheme"),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn a_taken_name_is_tried_at_once_with_another() {
-        let end = conclude(Fault::Taken { key_suffix: "ab".to_owned() }, attempt(1), now(), 0.0);
-        let problem = Problem::new("object_taken");
-        assert_eq!(end, End::Retry { at: now(), problem, key_suffix: Some("ab".to_owned()) });
+        let end = conclude(CopyError::Taken { key_suffix: "ab".to_owned() }, attempt(1), now(), 0.0);
+        let reason = Reason::new("object_taken");
+        assert_eq!(end, End::Retry { at: now(), reason, key_suffix: Some("ab".to_owned()) });
     }
 }

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use self::answer::Answer;
 use self::resolver::{CheckedResolver, SystemResolver};
 use self::resume::Resume;
-use crate::fault::Fault;
-use crate::guard::{MAX_REDIRECTS, Policy, Refusal, Target, is_listed_exactly};
+use crate::error::CopyError;
+use crate::guard::{GuardError, MAX_REDIRECTS, Policy, Target, is_listed_exactly};
 
 mod answer;
 mod download;
@@ -41,7 +41,7 @@ pub(crate) struct Fetcher {
 /// Fetching can't be set up: the TLS library does not take its configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("fetching can't be set up: {0}")]
-pub struct NoFetcher(String);
+pub struct FetcherError(String);
 
 /// What to fetch, and as whom.
 #[derive(Clone, Copy, Debug)]
@@ -52,15 +52,15 @@ pub(crate) struct Origin<'a> {
 
 impl Fetcher {
     /// Trusts the public web's roots and asks the system's resolver; nothing can choose others.
-    pub(crate) fn new(policy: Policy) -> Result<Self, NoFetcher> {
+    pub(crate) fn new(policy: Policy) -> Result<Self, FetcherError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let client = client(&policy, SystemResolver, roots)?.build();
-        let client = client.map_err(|error| NoFetcher(error.without_url().to_string()))?;
+        let client = client.map_err(|error| FetcherError(error.without_url().to_string()))?;
         Ok(Self { client, policy })
     }
 
     /// Sends the request and follows redirects, until an answer has a body to copy.
-    async fn open(&self, origin: Origin<'_>, resume: Option<&Resume>) -> Result<Response, Fault> {
+    async fn open(&self, origin: Origin<'_>, resume: Option<&Resume>) -> Result<Response, CopyError> {
         let mut target = self.policy.check(origin.link.expose(), &origin.source.recording_hosts)?;
         let mut credentials = self.credentials(&target, origin.source);
         for _ in 0..=MAX_REDIRECTS {
@@ -76,18 +76,18 @@ impl Fetcher {
                     }
                     target = next;
                 }
-                Answer::Fault(fault) => return Err(fault),
-                Answer::Explained(fault) => {
+                Answer::Failed(error) => return Err(error),
+                Answer::Explained(error) => {
                     let explanation = explanation(response).await;
                     return Err(if answer::says_expired(&explanation) {
-                        fault.into_expired()
+                        error.into_expired()
                     } else {
-                        fault
+                        error
                     });
                 }
             }
         }
-        Err(Refusal::TooManyRedirects.into())
+        Err(GuardError::TooManyRedirects.into())
     }
 
     async fn send(
@@ -95,7 +95,7 @@ impl Fetcher {
         target: &Target,
         credentials: Option<&HeaderValue>,
         resume: Option<&Resume>,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, CopyError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("audio/*, video/*;q=0.9, */*;q=0.5"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -108,8 +108,8 @@ impl Fetcher {
         let request = self.client.get(target.url().clone()).headers(headers).send();
         match timeout(self.policy.limits.head, request).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(connection_fault(&error)),
-            Err(_) => Err(Fault::transient("timeout")),
+            Ok(Err(error)) => Err(connection_error(&error)),
+            Err(_) => Err(CopyError::transient("timeout")),
         }
     }
 
@@ -129,10 +129,10 @@ fn client(
     policy: &Policy,
     lookup: impl Resolve + 'static,
     roots: RootCertStore,
-) -> Result<ClientBuilder, NoFetcher> {
+) -> Result<ClientBuilder, FetcherError> {
     let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| NoFetcher(error.to_string()))?
+        .map_err(|error| FetcherError(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Client::builder()
@@ -151,14 +151,14 @@ fn client(
 }
 
 /// What a failed request was, told without its URL.
-fn connection_fault(error: &reqwest::Error) -> Fault {
+fn connection_error(error: &reqwest::Error) -> CopyError {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        if let Some(refusal) = error.downcast_ref::<GuardError>() {
             return (*refusal).into();
         }
         if error.is::<rustls::Error>() {
-            return Fault::transient("tls");
+            return CopyError::transient("tls");
         }
         // `io::Error` leaves out of its sources the very error that it was made of.
         cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
@@ -166,7 +166,7 @@ fn connection_fault(error: &reqwest::Error) -> Fault {
             None => error.source(),
         };
     }
-    Fault::transient(match error {
+    CopyError::transient(match error {
         _ if error.is_timeout() => "timeout",
         _ if error.is_dns() => "dns",
         _ if error.is_connect() => "connect",

@@ -15,11 +15,11 @@ pub mod address;
 #[cfg(test)]
 pub(crate) mod hostile;
 mod hosts;
-mod refusal;
+mod error;
 
+pub use error::GuardError;
 pub use hosts::is_listed;
 pub(crate) use hosts::is_listed_exactly;
-pub use refusal::Refusal;
 
 /// The longest link that is followed, in bytes.
 const MAX_URL_BYTES: usize = 8 * 1024;
@@ -102,22 +102,22 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule it breaks. Trying again does not help.
-    pub fn check(&self, link: &str, hosts: &[String]) -> Result<Target, Refusal> {
+    pub fn check(&self, link: &str, hosts: &[String]) -> Result<Target, GuardError> {
         if link.chars().any(is_invisible) {
-            return Err(Refusal::ControlCharacter);
+            return Err(GuardError::ControlCharacter);
         }
         if link.len() > MAX_URL_BYTES {
-            return Err(Refusal::TooLong);
+            return Err(GuardError::TooLong);
         }
         self.check_text(link)?;
         let mut url = Url::parse(link).map_err(|error| match error {
-            ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => Refusal::IpLiteral,
-            ParseError::InvalidPort => Refusal::Port,
-            _ => Refusal::Malformed,
+            ParseError::InvalidIpv4Address | ParseError::InvalidIpv6Address => GuardError::IpLiteral,
+            ParseError::InvalidPort => GuardError::Port,
+            _ => GuardError::Malformed,
         })?;
         self.check_host(&mut url, hosts)?;
         if self.reach == Reach::Public && url.port_or_known_default() != Some(443) {
-            return Err(Refusal::Port);
+            return Err(GuardError::Port);
         }
         url.set_fragment(None);
         Ok(Target { url })
@@ -127,19 +127,19 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule it breaks.
-    pub fn check_redirect(&self, from: &Target, to: &str, hosts: &[String]) -> Result<Target, Refusal> {
+    pub fn check_redirect(&self, from: &Target, to: &str, hosts: &[String]) -> Result<Target, GuardError> {
         // Checked as it came: the parser would drop what makes it suspicious.
         if to.chars().any(is_invisible) {
-            return Err(Refusal::ControlCharacter);
+            return Err(GuardError::ControlCharacter);
         }
         let place = &to[..to.find(['?', '#']).unwrap_or(to.len())];
         if place.contains('\\') {
-            return Err(Refusal::Malformed);
+            return Err(GuardError::Malformed);
         }
         match place.split_once(':') {
             Some((scheme, _)) if !scheme.contains('/') => self.check(to, hosts),
             _ => {
-                let absolute = from.url.join(to).map_err(|_| Refusal::Malformed)?;
+                let absolute = from.url.join(to).map_err(|_| GuardError::Malformed)?;
                 self.check(absolute.as_str(), hosts)
             }
         }
@@ -149,7 +149,7 @@ impl Policy {
     ///
     /// # Errors
     /// One of them may not be connected to.
-    pub fn admit(&self, addresses: &[SocketAddr]) -> Result<(), Refusal> {
+    pub fn admit(&self, addresses: &[SocketAddr]) -> Result<(), GuardError> {
         for address in addresses {
             self.admit_one(address.ip())?;
         }
@@ -167,72 +167,76 @@ impl Policy {
         target.url.scheme() == "https" || (self.reach == Reach::Loopback && stays_here)
     }
 
-    fn admit_one(&self, address: IpAddr) -> Result<(), Refusal> {
+    fn admit_one(&self, address: IpAddr) -> Result<(), GuardError> {
         match address::class(address) {
             Class::Public => Ok(()),
             Class::Loopback if self.reach == Reach::Loopback => Ok(()),
-            class => Err(Refusal::AddressNotPublic(class)),
+            class => Err(GuardError::AddressNotPublic(class)),
         }
     }
 
     /// The parser forgives much; what it forgives is not forgiven here.
-    fn check_text(&self, link: &str) -> Result<(), Refusal> {
-        let (scheme, rest) = link.split_once(':').ok_or(Refusal::Malformed)?;
+    fn check_text(&self, link: &str) -> Result<(), GuardError> {
+        let (scheme, rest) = link.split_once(':').ok_or(GuardError::Malformed)?;
         let mut letters = scheme.bytes();
         let starts_well = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
         if !starts_well || !letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
-            return Err(Refusal::Malformed);
+            return Err(GuardError::Malformed);
         }
         let is_http = scheme.eq_ignore_ascii_case("http") && self.reach == Reach::Loopback;
         if !scheme.eq_ignore_ascii_case("https") && !is_http {
-            return Err(Refusal::Scheme);
+            return Err(GuardError::Scheme);
         }
-        let rest = rest.strip_prefix("//").ok_or(Refusal::Malformed)?;
+        let rest = rest.strip_prefix("//").ok_or(GuardError::Malformed)?;
         let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
         let (authority, after) = rest.split_at(end);
         if authority.contains('@') {
-            return Err(Refusal::UserInfo);
+            return Err(GuardError::UserInfo);
         }
         // The parser takes a backslash for a slash; others take it for part of the host.
         if authority.is_empty() || after.starts_with('\\') {
-            return Err(Refusal::Malformed);
+            return Err(GuardError::Malformed);
         }
         Ok(())
     }
 
     /// Checks the host, and writes it without the dot that may end it.
-    fn check_host(&self, url: &mut Url, hosts: &[String]) -> Result<(), Refusal> {
+    fn check_host(&self, url: &mut Url, hosts: &[String]) -> Result<(), GuardError> {
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refusal::UserInfo);
+            return Err(GuardError::UserInfo);
         }
         let name = match url.host() {
-            None => return Err(Refusal::Malformed),
+            None => return Err(GuardError::Malformed),
             Some(Host::Domain(name)) => name.strip_suffix('.').unwrap_or(name).to_owned(),
             // The resolver never sees a literal, so it is checked here.
             Some(Host::Ipv4(address)) => return self.check_literal(address.into(), url, hosts),
             Some(Host::Ipv6(address)) => return self.check_literal(address.into(), url, hosts),
         };
         if name.parse::<IpAddr>().is_ok() {
-            return Err(Refusal::IpLiteral);
+            return Err(GuardError::IpLiteral);
         }
         if name.len() > 253 || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
-            return Err(Refusal::Malformed);
+            return Err(GuardError::Malformed);
         }
         if self.reach == Reach::Public && !hosts::is_public(&name) {
-            return Err(Refusal::HostNotPublic);
+            return Err(GuardError::HostNotPublic);
         }
         if !hosts.is_empty() && !hosts::is_listed(&name, hosts) {
-            return Err(Refusal::HostNotListed);
+            return Err(GuardError::HostNotListed);
         }
-        url.set_host(Some(&name)).map_err(|_| Refusal::Malformed)
+        url.set_host(Some(&name)).map_err(|_| GuardError::Malformed)
     }
 
-    fn check_literal(&self, address: IpAddr, url: &Url, hosts: &[String]) -> Result<(), Refusal> {
+    fn check_literal(&self, address: IpAddr, url: &Url, hosts: &[String]) -> Result<(), GuardError> {
         if self.reach == Reach::Public || self.admit_one(address).is_err() {
-            return Err(Refusal::IpLiteral);
+            return Err(GuardError::IpLiteral);
         }
         let name = url.host_str().unwrap_or_default();
-        if hosts.is_empty() || hosts::is_listed(name, hosts) { Ok(()) } else { Err(Refusal::HostNotListed) }
+        if hosts.is_empty() || hosts::is_listed(name, hosts) {
+            Ok(())
+        } else {
+            Err(GuardError::HostNotListed)
+        }
     }
 }
 

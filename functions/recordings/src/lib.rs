@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use shared::ledger::{Ledger, Unavailable};
+use shared::aws::Bucket;
+use shared::ledger::{Ledger, StoreError};
 use shared::metrics::Metrics;
 use shared::sources::LiveSources;
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 mod attempt;
 mod backoff;
 mod event;
-mod fault;
+mod error;
 mod fetch;
 pub mod guard;
 mod memory;
@@ -29,7 +30,7 @@ mod sweep;
 mod upload;
 
 pub use attempt::Leasing;
-pub use fetch::NoFetcher;
+pub use fetch::FetcherError;
 pub use guard::{DEFAULT_MAX_BYTES, Policy};
 pub use summary::Summary;
 
@@ -37,7 +38,6 @@ use self::event::Work;
 use self::fetch::Fetcher;
 use self::memory::Memory;
 use self::summary::Attempted;
-use self::upload::Bucket;
 
 /// How many copies go on at a time, as far as there is memory for them.
 const CONCURRENCY: usize = 16;
@@ -80,7 +80,7 @@ impl Recordings {
         bucket: String,
         sources: impl Into<LiveSources>,
         policy: Policy,
-    ) -> Result<Self, NoFetcher> {
+    ) -> Result<Self, FetcherError> {
         let fetcher = Fetcher::new(policy)?;
         let bucket = Bucket { client: s3, name: bucket };
         let sources = sources.into();
@@ -112,7 +112,7 @@ impl Recordings {
     /// # Errors
     /// The table did not answer for some of the jobs. The others were handled all the same, and a
     /// schedule's next run finds what is left.
-    pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Summary, Unavailable> {
+    pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Summary, StoreError> {
         self.sources.keep_fresh().await;
         let budget = Budget::until(deadline);
         let (summary, unavailable) = match Work::of(&event) {
@@ -132,9 +132,9 @@ impl Recordings {
     /// Tries every job, some at a time: none waits for more than a free place.
     async fn attempt_all(
         &self,
-        keys: impl futures_util::Stream<Item = Result<shared::ledger::key::Key, Unavailable>>,
+        keys: impl futures_util::Stream<Item = Result<shared::ledger::key::Key, StoreError>>,
         budget: Budget,
-    ) -> (Summary, Option<Unavailable>) {
+    ) -> (Summary, Option<StoreError>) {
         let attempts = keys.map(|key| async {
             match key {
                 Ok(key) => self.attempt(&key, budget).await,

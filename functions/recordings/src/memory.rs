@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::fault::Fault;
+use crate::error::CopyError;
 use crate::upload::PART_BYTES;
 
 /// The unit in which room is counted.
@@ -46,10 +46,10 @@ impl Default for Memory {
 
 impl Memory {
     /// Room for a recording of a size, if it is known.
-    pub(crate) async fn room(&self, size: Option<u64>) -> Result<Room, Fault> {
+    pub(crate) async fn room(&self, size: Option<u64>) -> Result<Room, CopyError> {
         let size = size.map_or(PART_BYTES, |size| usize::try_from(size).unwrap_or(usize::MAX));
         let first = self.blocks.clone().acquire_many_owned(blocks(size.min(PART_BYTES)));
-        let Ok(Ok(mut held)) = timeout(self.patience, first).await else { return Err(Fault::Busy) };
+        let Ok(Ok(mut held)) = timeout(self.patience, first).await else { return Err(CopyError::Busy) };
         let second = if size > PART_BYTES {
             self.blocks.clone().try_acquire_many_owned(blocks(PART_BYTES)).ok()
         } else {
@@ -81,12 +81,12 @@ mod tests {
         let (small, large) = (Some(2_400_000), Some(u64::MAX));
         let rooms = futures_util::future::join_all((0..10).map(|_| memory.room(small))).await;
         assert!(rooms.iter().all(Result::is_ok));
-        assert_eq!(memory.room(small).await.unwrap_err(), Fault::Busy);
+        assert_eq!(memory.room(small).await.unwrap_err(), CopyError::Busy);
         drop(rooms);
         let first = memory.room(large).await.unwrap();
         let second = memory.room(large).await.unwrap();
         assert!(first.for_two_parts && !second.for_two_parts);
-        assert_eq!(memory.room(Some(1)).await.unwrap_err(), Fault::Busy);
+        assert_eq!(memory.room(Some(1)).await.unwrap_err(), CopyError::Busy);
         drop(second);
         assert!(memory.room(small).await.is_ok());
         // Whose size is not known may well be small.

@@ -18,7 +18,7 @@ pub(crate) struct Media {
 
 /// What makes bytes no recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoRecording {
+pub(crate) enum SniffError {
     /// There are none.
     Empty,
     /// A page or a document: HTML, XML, JSON or other text.
@@ -29,16 +29,16 @@ pub(crate) enum NoRecording {
 ///
 /// Unknown bytes that are no text are taken for a recording all the same: a strange recording in the
 /// bucket is worth more than a known one that is lost.
-pub(crate) fn sniff(start: &[u8]) -> Result<Media, NoRecording> {
+pub(crate) fn sniff(start: &[u8]) -> Result<Media, SniffError> {
     let start = &start[..start.len().min(ENOUGH_BYTES)];
     if start.is_empty() {
-        return Err(NoRecording::Empty);
+        return Err(SniffError::Empty);
     }
     if let Some((content_type, extension)) = known(start) {
         return Ok(Media { content_type, extension });
     }
     if is_text(start) {
-        return Err(NoRecording::Text);
+        return Err(SniffError::Text);
     }
     Ok(Media { content_type: "application/octet-stream", extension: "bin" })
 }
@@ -148,15 +148,15 @@ mod tests {
             "Bitte später".as_bytes(),
         ];
         for page in pages {
-            assert_eq!(sniff(page), Err(NoRecording::Text), "{}", page.escape_ascii());
+            assert_eq!(sniff(page), Err(SniffError::Text), "{}", page.escape_ascii());
         }
-        assert_eq!(sniff(b""), Err(NoRecording::Empty));
+        assert_eq!(sniff(b""), Err(SniffError::Empty));
     }
 
     #[test]
     fn a_page_cut_within_a_character_is_still_a_page() {
         let mut page = "x".repeat(ENOUGH_BYTES - 1).into_bytes();
         page.extend("é".as_bytes());
-        assert_eq!(sniff(&page), Err(NoRecording::Text));
+        assert_eq!(sniff(&page), Err(SniffError::Text));
     }
 }

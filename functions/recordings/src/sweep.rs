@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use futures_util::Stream;
 use futures_util::future::try_join_all;
-use shared::ledger::Unavailable;
+use shared::ledger::StoreError;
 use shared::ledger::jobs::Due;
 use shared::ledger::key::{Key, WORK_SHARDS};
 use shared::timestamp::Timestamp;
@@ -44,7 +44,7 @@ impl Recordings {
     /// The keys of all that is due, as long as there is time to copy it.
     ///
     /// A shard that can't be read is reported and passed.
-    pub(crate) fn due_keys(&self, budget: Budget) -> impl Stream<Item = Result<Key, Unavailable>> {
+    pub(crate) fn due_keys(&self, budget: Budget) -> impl Stream<Item = Result<Key, StoreError>> {
         futures_util::stream::unfold(Position::new(), move |mut position| async move {
             loop {
                 if Instant::now() >= budget.taking {

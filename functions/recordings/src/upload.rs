@@ -3,17 +3,17 @@
 //! At most two parts are in memory: the one that fills and, if there is room, the one that is sent meanwhile. An object
 //! is written only if its name is free, and what has the name is compared with what was to be written.
 
-use aws_sdk_s3::Client;
 use bytes::{Bytes, BytesMut};
+use shared::aws::Bucket;
 use shared::ledger::jobs::Copied;
 
 use self::digests::Digests;
 use self::parts::Parts;
 use self::put::{Body, Put, same_bytes};
-use crate::fault::Fault;
+use crate::error::CopyError;
 use crate::memory::{Memory, Room};
 use crate::name::{Name, suffix};
-use crate::sniff::{Media, NoRecording, sniff};
+use crate::sniff::{Media, SniffError, sniff};
 
 mod digests;
 mod found;
@@ -25,15 +25,6 @@ pub(crate) use found::find;
 /// The size of a part, and the largest recording that is written in one request. S3 takes parts from
 /// 5 MiB and 10,000 of them, so this suffices for 80 GiB.
 pub(crate) const PART_BYTES: usize = 8 << 20;
-
-/// Where copies go.
-#[derive(Clone, Debug)]
-pub(crate) struct Bucket {
-    /// The client for it.
-    pub(crate) client: Client,
-    /// Its name.
-    pub(crate) name: String,
-}
 
 /// A recording on its way into the bucket.
 #[derive(Debug)]
@@ -55,7 +46,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Waits for the memory that a recording takes, of this size if it is known.
-    pub(crate) async fn prepare(&mut self, memory: &Memory, size: Option<u64>) -> Result<(), Fault> {
+    pub(crate) async fn prepare(&mut self, memory: &Memory, size: Option<u64>) -> Result<(), CopyError> {
         self.room = Some(memory.room(size).await?);
         let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PART_BYTES);
         // All at once, and never more than was asked for. What is not written to takes no memory yet.
@@ -69,7 +60,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Takes the next piece, and sends a part if one is full.
-    pub(crate) async fn write(&mut self, mut piece: Bytes) -> Result<(), Fault> {
+    pub(crate) async fn write(&mut self, mut piece: Bytes) -> Result<(), CopyError> {
         self.digests.update(&piece);
         while self.buffer.len() + piece.len() > PART_BYTES {
             let rest = piece.split_off(PART_BYTES - self.buffer.len());
@@ -82,7 +73,7 @@ impl<'a> Upload<'a> {
     }
 
     /// Completes the object.
-    pub(crate) async fn finish(&mut self) -> Result<Copied, Fault> {
+    pub(crate) async fn finish(&mut self) -> Result<Copied, CopyError> {
         if self.parts.is_some() {
             self.send_part().await?;
             return self.complete().await;
@@ -97,7 +88,7 @@ impl<'a> Upload<'a> {
                 Put::TakenByOther => tracing::warn!("an object's name is taken by other bytes"),
             }
         }
-        Err(Fault::transient("object_taken"))
+        Err(CopyError::transient("object_taken"))
     }
 
     /// Gives the upload up: nothing of it stays in the bucket.
@@ -108,19 +99,21 @@ impl<'a> Upload<'a> {
     }
 
     /// What is being written, by its first bytes.
-    fn media(&mut self) -> Result<Media, Fault> {
+    fn media(&mut self) -> Result<Media, CopyError> {
         let media = match self.media {
             Some(media) => media,
             None => sniff(&self.buffer).map_err(|found| match found {
-                NoRecording::Empty => Fault::transient("empty"),
-                NoRecording::Text => Fault::transient_with("not_audio", "the answer is a page or other text"),
+                SniffError::Empty => CopyError::transient("empty"),
+                SniffError::Text => {
+                    CopyError::transient_with("not_audio", "the answer is a page or other text")
+                }
             })?,
         };
         self.media = Some(media);
         Ok(media)
     }
 
-    async fn send_part(&mut self) -> Result<(), Fault> {
+    async fn send_part(&mut self) -> Result<(), CopyError> {
         let media = self.media()?;
         let content = std::mem::take(&mut self.buffer).freeze();
         let parts = match &mut self.parts {
@@ -138,15 +131,15 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    async fn complete(&mut self) -> Result<Copied, Fault> {
+    async fn complete(&mut self) -> Result<Copied, CopyError> {
         let (media, sums) = (self.media()?, self.digests.sums());
-        let Some(parts) = &mut self.parts else { return Err(Fault::transient("upload_lost")) };
+        let Some(parts) = &mut self.parts else { return Err(CopyError::transient("upload_lost")) };
         let etag = match parts.complete(self.bucket, &sums).await {
             Ok(etag) => etag,
             // The name may be taken, or our own request went through and its answer was lost.
             Err(fault) => match same_bytes(self.bucket, parts.key(), &sums).await? {
                 put::Found::Same { etag } => etag,
-                put::Found::Other => return Err(Fault::Taken { key_suffix: suffix(&sums.sha256) }),
+                put::Found::Other => return Err(CopyError::Taken { key_suffix: suffix(&sums.sha256) }),
                 put::Found::Nothing => return Err(fault),
             },
         };

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use local::stack::{BUCKET, Options, TABLE};
 use recordings::{Policy, Recordings, Summary};
 use serde_json::{Value, json};
-use shared::ledger::jobs::{End, Finished, Lease, MadeDue, Problem};
+use shared::ledger::jobs::{End, Finished, Lease, MadeDue, Reason};
 use shared::ledger::key::{self, Key};
 use shared::provider::Provider;
 use shared::timestamp::rfc3339;
@@ -350,7 +350,7 @@ async fn a_dead_copiers_job_is_due_when_its_lease_ends() -> anyhow::Result<()> {
     assert_eq!(job.attempt, 2);
     // Whoever lost the lease can neither keep it nor end the job.
     assert_eq!(bed.ledger.renew(&dead, later, 90).await?, Lease::Lost);
-    let end = End::Failed(Problem::new("late"));
+    let end = End::Failed(Reason::new("late"));
     assert_eq!(bed.ledger.finish(&dead, &end, later).await?, Finished::Lost);
     assert_eq!(text(&bed.item(&key).await?, "state"), "copying");
     assert_eq!(bed.ledger.finish(&job, &end, later).await?, Finished::Written);
@@ -365,10 +365,10 @@ async fn a_link_that_is_replaced_while_the_old_one_fails_is_tried_next() -> anyh
     let key = bed.announce("c", "https://old.example/").await?;
     let now = Timestamp::now();
     for end in [
-        End::Expired(Problem::new("status")),
+        End::Expired(Reason::new("status")),
         End::Retry {
             at: now + SignedDuration::from_hours(1),
-            problem: Problem::new("status"),
+            reason: Reason::new("status"),
             key_suffix: None,
         },
     ] {
@@ -444,7 +444,7 @@ async fn a_job_that_is_put_back_has_all_its_attempts() -> anyhow::Result<()> {
     let key = bed.announce("c", "https://h.example/").await?;
     let now = Timestamp::now();
     let job = bed.ledger.lease(&key, now, 90).await?.job().context("not leased")?;
-    let end = End::PutBack { at: now, problem: Problem::new("busy") };
+    let end = End::PutBack { at: now, reason: Reason::new("busy") };
     assert_eq!(bed.ledger.finish(&job, &end, now).await?, Finished::Written);
     let item = bed.item(&key).await?;
     assert_eq!((text(&item, "state"), number(&item, "attempts")), ("retry", 0));
@@ -462,7 +462,7 @@ async fn the_same_link_with_more_time_is_tried_again_when_the_old_time_is_over()
     let update = bed.aws.dynamodb().update_item().table_name(TABLE).set_key(Some(key.attributes()));
     let none = AttributeValue::N("0".to_owned());
     update.update_expression("SET attempts = :n").expression_attribute_values(":n", none).send().await?;
-    let end = End::Expired(Problem::new("status"));
+    let end = End::Expired(Reason::new("status"));
     assert_eq!(bed.ledger.finish(&job, &end, now).await?, Finished::Requeued);
     assert_eq!(text(&bed.item(&key).await?, "state"), "pending");
     Ok(())

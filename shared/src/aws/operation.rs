@@ -53,7 +53,7 @@ pub(crate) struct Unsigned {
 /// The service does not do as asked; it holds the service's code, and nothing of the request.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct Refused(ErrorMetadata);
+pub(crate) struct RefusedError(ErrorMetadata);
 
 impl Service {
     /// An operation, from what it takes to a request, and from an answer's body to what it gives.
@@ -62,7 +62,7 @@ impl Service {
         name: &'static str,
         request: impl Fn(I) -> Result<Unsigned, BoxError> + Send + Sync + 'static,
         output: impl Fn(&[u8]) -> Result<O, BoxError> + Send + Sync + 'static,
-    ) -> Operation<I, O, Refused>
+    ) -> Operation<I, O, RefusedError>
     where
         I: std::fmt::Debug + Send + Sync + 'static,
         O: std::fmt::Debug + Send + Sync + 'static,
@@ -78,8 +78,8 @@ impl Service {
             // The request is signed as it is made.
             .no_auth()
             .standard_retry(&retries)
-            .retry_classifier(TransientErrorClassifier::<Refused>::new())
-            .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
+            .retry_classifier(TransientErrorClassifier::<RefusedError>::new())
+            .retry_classifier(AwsErrorCodeClassifier::<RefusedError>::new())
             .retry_classifier(HttpStatusCodeClassifier::default())
             .timeout_config(timeouts)
             .with_connection_poisoning()
@@ -132,13 +132,13 @@ fn signed(
 fn answered<O>(
     response: &HttpResponse,
     output: impl Fn(&[u8]) -> Result<O, BoxError>,
-) -> Result<O, OrchestratorError<Refused>> {
+) -> Result<O, OrchestratorError<RefusedError>> {
     let body = response.body().bytes().unwrap_or_default();
     if response.status().is_success() {
         return output(body).map_err(OrchestratorError::other);
     }
     let code = code(body).unwrap_or_else(|| format!("status {}", response.status().as_u16()));
-    Err(OrchestratorError::operation(Refused(ErrorMetadata::builder().code(code).build())))
+    Err(OrchestratorError::operation(RefusedError(ErrorMetadata::builder().code(code).build())))
 }
 
 /// The code in the answer of a service that refuses: JSON's `__type`, or XML's `Code`.
@@ -161,7 +161,7 @@ fn code(body: &[u8]) -> Option<String> {
 }
 
 /// Why an operation did not go through, with nothing of the request in it.
-pub(crate) fn cause(error: &SdkError<Refused, HttpResponse>) -> &str {
+pub(crate) fn cause(error: &SdkError<RefusedError, HttpResponse>) -> &str {
     match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error"),
         SdkError::TimeoutError(_) => "no answer in time",
@@ -170,7 +170,7 @@ pub(crate) fn cause(error: &SdkError<Refused, HttpResponse>) -> &str {
     }
 }
 
-impl ProvideErrorMetadata for Refused {
+impl ProvideErrorMetadata for RefusedError {
     fn meta(&self) -> &ErrorMetadata {
         &self.0
     }

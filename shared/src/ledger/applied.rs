@@ -35,15 +35,15 @@ pub(super) enum Known {
 /// The attribute is not a list of pairs of hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the list of applied events is damaged")]
-pub struct DamagedError;
+pub struct AppliedError;
 
 impl Applied {
     /// Reads the attribute's bytes.
     ///
     /// # Errors
     /// They are not a whole number of pairs.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, DamagedError> {
-        if bytes.len().is_multiple_of(2 * HASH_BYTES) { Ok(Self(bytes.to_vec())) } else { Err(DamagedError) }
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, AppliedError> {
+        if bytes.len().is_multiple_of(2 * HASH_BYTES) { Ok(Self(bytes.to_vec())) } else { Err(AppliedError) }
     }
 
     /// The attribute's bytes.
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_list_of_odd_length_is_damaged() {
         for length in [1, 16, 31, 33] {
-            assert_eq!(Applied::from_bytes(&vec![0; length]), Err(DamagedError));
+            assert_eq!(Applied::from_bytes(&vec![0; length]), Err(AppliedError));
         }
     }
 

@@ -24,13 +24,13 @@ use self::change::Changed;
 use super::item::recording::{WORK, change as changes, key_of};
 use super::item::{self, get_text, text};
 use super::key::{self, Key};
-use super::{Ledger, Unavailable, unavailable};
+use super::{Ledger, StoreError, unavailable};
 use crate::provider::Provider;
 use crate::timestamp::{Timestamp, rfc3339};
 
 mod change;
 
-pub use super::item::recording::{Copied, End, Job, Link, Problem, State};
+pub use super::item::recording::{Copied, End, Job, Link, Reason, State};
 
 /// The `work` index.
 const WORK_INDEX: &str = "work";
@@ -113,7 +113,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn lease(&self, key: &Key, now: Timestamp, lease_seconds: u64) -> Result<Leased, Unavailable> {
+    pub async fn lease(&self, key: &Key, now: Timestamp, lease_seconds: u64) -> Result<Leased, StoreError> {
         let lease = format!("{:032x}", fastrand::u128(..));
         let change = changes::lease(key, &lease, now, later(now, lease_seconds));
         let item = match self.change(key, change).await? {
@@ -133,7 +133,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The table did not answer; the lease is what it was, or longer.
-    pub async fn renew(&self, job: &Job, now: Timestamp, lease_seconds: u64) -> Result<Lease, Unavailable> {
+    pub async fn renew(&self, job: &Job, now: Timestamp, lease_seconds: u64) -> Result<Lease, StoreError> {
         match self.change(&job.key, changes::renew(job, later(now, lease_seconds))).await? {
             Changed::Done(_) => Ok(Lease::Held),
             Changed::Unmet(_) => Ok(Lease::Lost),
@@ -146,7 +146,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The table did not answer; safe to call again.
-    pub async fn finish(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, Unavailable> {
+    pub async fn finish(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, StoreError> {
         let found = match self.change(&job.key, changes::finish(job, end, now)).await? {
             Changed::Done(_) => return Ok(Finished::Written),
             Changed::Unmet(found) => found.unwrap_or_default(),
@@ -169,7 +169,7 @@ impl Ledger {
         now: Timestamp,
         after: Option<&Due>,
         limit: i32,
-    ) -> Result<Vec<Due>, Unavailable> {
+    ) -> Result<Vec<Due>, StoreError> {
         let work_shard = format!("{WORK}#{shard}");
         let start = after.map(|due| {
             let mut start = due.key.attributes();
@@ -204,7 +204,7 @@ impl Ledger {
         call_id: &str,
         recording_id: &str,
         now: Timestamp,
-    ) -> Result<MadeDue, Unavailable> {
+    ) -> Result<MadeDue, StoreError> {
         let key = key_of(&key::call(provider.name(), source, call_id).pk, recording_id);
         Ok(match self.change(&key, changes::make_due(&key, now)).await? {
             Changed::Done(_) => MadeDue::Due,
@@ -219,7 +219,7 @@ impl Ledger {
     }
 
     /// Puts a job back whose link was replaced while the old one was tried in vain.
-    async fn requeue(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, Unavailable> {
+    async fn requeue(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, StoreError> {
         Ok(match self.change(&job.key, changes::requeue(job, end, now)).await? {
             Changed::Done(_) => Finished::Requeued,
             Changed::Unmet(found) => {
@@ -230,7 +230,7 @@ impl Ledger {
     }
 
     /// Ends a job whose item lacks what a copy needs. Nothing else would ever take it off the index.
-    async fn end_unreadable(&self, key: &Key, lease: &str, now: Timestamp) -> Result<(), Unavailable> {
+    async fn end_unreadable(&self, key: &Key, lease: &str, now: Timestamp) -> Result<(), StoreError> {
         self.change(key, changes::end_unreadable(lease, now)).await.map(|_| ())
     }
 }

@@ -12,10 +12,10 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::Unavailable;
+use super::StoreError;
 use super::key;
 use crate::aws::Aws;
-use crate::aws::operation::{Refused, Unsigned, cause};
+use crate::aws::operation::{RefusedError, Unsigned, cause};
 use crate::record::{LargeValue, Record, Sized, TRANSCRIPT};
 
 /// A value, or packed evidence, that is larger than this goes to the bucket.
@@ -49,9 +49,9 @@ pub struct Object {
 
 /// Puts objects into the bucket.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket(Operation<Object, (), Refused>);
+pub(super) struct ObjectStore(Operation<Object, (), RefusedError>);
 
-impl Bucket {
+impl ObjectStore {
     /// The bucket of a name.
     pub(super) fn new(aws: &Aws, bucket: &str) -> Self {
         let request = |Object { key, content }| {
@@ -70,14 +70,14 @@ impl Bucket {
     }
 
     /// Puts an object that an earlier try may have put already.
-    pub(super) async fn put(&self, object: &Object) -> Result<(), Unavailable> {
+    pub(super) async fn put(&self, object: &Object) -> Result<(), StoreError> {
         loop {
             let Err(error) = self.0.invoke(object.clone()).await else { return Ok(()) };
             match cause(&error) {
                 "PreconditionFailed" => return Ok(()),
                 // Another delivery is putting the same content at this moment.
                 "ConditionalRequestConflict" => tokio::time::sleep(CONFLICT_PAUSE).await,
-                cause => return Err(Unavailable(format!("the bucket: {cause}"))),
+                cause => return Err(StoreError(format!("the bucket: {cause}"))),
             }
         }
     }

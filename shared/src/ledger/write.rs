@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::plan::{Condition, Outcome, Plan, Seen, Write, plan};
 use super::values::Object;
-use super::{Entry, Ledger, Unavailable, unavailable};
+use super::{Entry, Ledger, StoreError, unavailable};
 
 /// How many objects are put at a time.
 const PUTS_AT_ONCE: usize = 32;
@@ -31,7 +31,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The stores could not do it before the deadline. The sender must try again.
-    pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, Unavailable> {
+    pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, StoreError> {
         let mut seen = Seen::default();
         let mut pause = FIRST_PAUSE;
         // The token makes a transaction safe to repeat when its answer was lost.
@@ -56,7 +56,7 @@ impl Ledger {
                 }
                 Err(Failure::Refused) => {
                     let Some(quarantined) = entry.quarantined("store_refused") else {
-                        return Err(Unavailable("refused by the table".to_owned()));
+                        return Err(StoreError("refused by the table".to_owned()));
                     };
                     tracing::error!("the table refuses a delivery's items; it goes to quarantine");
                     return Box::pin(self.apply(&quarantined, deadline)).await;
@@ -73,9 +73,9 @@ impl Ledger {
         }
     }
 
-    async fn put_objects(&self, objects: &[Object], deadline: Instant) -> Result<(), Unavailable> {
+    async fn put_objects(&self, objects: &[Object], deadline: Instant) -> Result<(), StoreError> {
         for some in objects.chunks(PUTS_AT_ONCE) {
-            let puts = try_join_all(some.iter().map(|object| self.bucket.put(object)));
+            let puts = try_join_all(some.iter().map(|object| self.objects.put(object)));
             tokio::time::timeout_at(deadline, puts).await.map_err(|_| late())??;
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Ledger {
                 } else {
                     let code =
                         reasons.iter().filter_map(CancellationReason::code).find(|code| *code != "None");
-                    Err(Failure::Transient(Unavailable(code.unwrap_or("cancelled").to_owned())))
+                    Err(Failure::Transient(StoreError(code.unwrap_or("cancelled").to_owned())))
                 }
             }
             Some(error) if error.code() == Some("ValidationException") => Err(Failure::Refused),
@@ -117,7 +117,7 @@ impl Ledger {
                 .condition_expression("attribute_not_exists(#seen)")
                 .expression_attribute_names("#seen", attribute),
         };
-        let put = put.build().map_err(|error| Failure::Transient(Unavailable(error.to_string())))?;
+        let put = put.build().map_err(|error| Failure::Transient(StoreError(error.to_string())))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }
@@ -129,11 +129,11 @@ enum Failure {
     /// The items are not what the table takes, such as too large, and never will be.
     Refused,
     /// It may go through if it is sent again.
-    Transient(Unavailable),
+    Transient(StoreError),
 }
 
-fn late() -> Unavailable {
-    Unavailable("no answer before the deadline".to_owned())
+fn late() -> StoreError {
+    StoreError("no answer before the deadline".to_owned())
 }
 
 fn new_token() -> String {

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Rejection, fitting_key};
+use super::{ProofError, fitting_key};
 
 /// A shared secret for HMAC-SHA256 (RFC 2104).
 #[derive(Clone)]
@@ -40,8 +40,8 @@ impl HmacKey {
 ///
 /// # Errors
 /// None of them did. The sender can fix it, unless the request is forged.
-pub(crate) fn verify(keys: &[HmacKey], parts: &[&[u8]], code: &[u8; 32]) -> Result<usize, Rejection> {
-    fitting_key(keys, |key| key.verify(parts, code)).ok_or(Rejection::SignatureMismatch)
+pub(crate) fn verify(keys: &[HmacKey], parts: &[&[u8]], code: &[u8; 32]) -> Result<usize, ProofError> {
+    fitting_key(keys, |key| key.verify(parts, code)).ok_or(ProofError::SignatureMismatch)
 }
 
 redacted!(HmacKey);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 
-use super::{Rejection, fitting_key};
+use super::{ProofError, fitting_key};
 
 /// An Ed25519 public key (RFC 8032).
 #[derive(Clone)]
@@ -55,8 +55,8 @@ impl Ed25519Signer {
 ///
 /// # Errors
 /// None of them did. The sender can fix it, unless the request is forged.
-pub(crate) fn verify(keys: &[Ed25519Key], message: &[u8], signature: &[u8; 64]) -> Result<usize, Rejection> {
-    fitting_key(keys, |key| key.verify(message, signature)).ok_or(Rejection::SignatureMismatch)
+pub(crate) fn verify(keys: &[Ed25519Key], message: &[u8], signature: &[u8; 64]) -> Result<usize, ProofError> {
+    fitting_key(keys, |key| key.verify(message, signature)).ok_or(ProofError::SignatureMismatch)
 }
 
 redacted!(Ed25519Key, Ed25519Signer);

@@ -2,18 +2,18 @@
 
 use http::HeaderMap;
 
-use super::Rejection;
+use super::ProofError;
 
 /// The one value of a header, without the white space around it.
-pub(crate) fn exactly_one<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&'a str, Rejection> {
-    let malformed = |problem| Rejection::SignatureMalformed { header, problem };
+pub(crate) fn exactly_one<'a>(headers: &'a HeaderMap, header: &'static str) -> Result<&'a str, ProofError> {
+    let malformed = |problem| ProofError::SignatureMalformed { header, problem };
     let mut values = headers.get_all(header).iter();
-    let value = values.next().ok_or(Rejection::SignatureMissing { header })?;
+    let value = values.next().ok_or(ProofError::SignatureMissing { header })?;
     if values.next().is_some() {
         return Err(malformed("was sent more than once"));
     }
     let value = value.to_str().map_err(|_| malformed("is not ASCII"))?.trim();
-    if value.is_empty() { Err(Rejection::SignatureMissing { header }) } else { Ok(value) }
+    if value.is_empty() { Err(ProofError::SignatureMissing { header }) } else { Ok(value) }
 }
 
 /// Unix seconds: digits only, no sign, no larger than 64 bits.

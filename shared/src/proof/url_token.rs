@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Freshness, Proof, Rejection, Scheme, fitting_key};
+use super::{Freshness, Proof, ProofError, Scheme, fitting_key};
 
 /// The fewest characters of a token in a URL: 128 bits in base64. The token is all that keeps strangers
 /// out.
@@ -32,8 +32,8 @@ impl Token {
 ///
 /// # Errors
 /// It is none of the tokens. The sender can fix it, unless the request is forged.
-pub(crate) fn verify(tokens: &[Token], presented: Option<&str>) -> Result<Proof, Rejection> {
-    let key = Token::position(tokens, presented.unwrap_or_default()).ok_or(Rejection::TokenMismatch)?;
+pub(crate) fn verify(tokens: &[Token], presented: Option<&str>) -> Result<Proof, ProofError> {
+    let key = Token::position(tokens, presented.unwrap_or_default()).ok_or(ProofError::TokenMismatch)?;
     Ok(Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh, key })
 }
 

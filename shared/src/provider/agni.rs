@@ -11,7 +11,7 @@ use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed, with_times};
 use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::Payload;
-use crate::proof::{Proof, Rejection, SenderKeys, SenderProof, Unverified, url_token};
+use crate::proof::{Proof, ProofError, SenderKeys, SenderProof, Unverified, url_token};
 use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::Timestamp;
@@ -39,7 +39,7 @@ pub(super) const DICTIONARIES: &[Dictionary] =
     &[Dictionary { number: 65, content: include_bytes!("agni/v1.dict") }];
 
 /// Checks the token in the URL.
-pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, ProofError> {
     url_token::verify(&source.tokens, delivery.token)
 }
 

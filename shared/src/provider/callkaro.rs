@@ -13,7 +13,7 @@ use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed, with_times};
 use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::Payload;
-use crate::proof::{Proof, Rejection, SenderKeys, SenderProof, Unverified, url_token};
+use crate::proof::{Proof, ProofError, SenderKeys, SenderProof, Unverified, url_token};
 use crate::record::{Stamp, field};
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::{self, Timestamp};
@@ -42,7 +42,7 @@ pub(super) const DICTIONARIES: &[Dictionary] =
     &[Dictionary { number: 33, content: include_bytes!("callkaro/v1.dict") }];
 
 /// Checks the token in the URL.
-pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, ProofError> {
     url_token::verify(&source.tokens, delivery.token)
 }
 

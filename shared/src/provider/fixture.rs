@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Provider, Verified};
 use crate::event::{CallEvent, Normalized, Unusable};
-use crate::proof::{Freshness, Proof, Rejection, Scheme, Unverified};
+use crate::proof::{Freshness, Proof, ProofError, Scheme, Unverified};
 use crate::source::Source;
 use crate::sources::Sources;
 use crate::timestamp::Timestamp;
@@ -42,7 +42,7 @@ pub(super) fn verify(
     source: &Source,
     headers: &[(&'static str, &str)],
     body: &Bytes,
-) -> Result<Verified, Rejection> {
+) -> Result<Verified, ProofError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());

@@ -15,7 +15,7 @@ use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::Payload;
 use crate::proof::{
-    Freshness, HmacKey, Proof, Rejection, Scheme, SenderKeys, SenderProof, Unverified, body_hmac,
+    Freshness, HmacKey, Proof, ProofError, Scheme, SenderKeys, SenderProof, Unverified, body_hmac,
     exactly_one, unix_seconds,
 };
 use crate::record::Stamp;
@@ -49,8 +49,8 @@ pub(super) const DICTIONARIES: &[Dictionary] =
     &[Dictionary { number: 17, content: include_bytes!("sautikit/v1.dict") }];
 
 /// Checks the signature, in the form that the header has.
-pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
-    let malformed = |problem| Rejection::SignatureMalformed { header: SIGNATURE_HEADER, problem };
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, ProofError> {
+    let malformed = |problem| ProofError::SignatureMalformed { header: SIGNATURE_HEADER, problem };
     let signature = Signature::parse(exactly_one(delivery.headers, SIGNATURE_HEADER)?).ok_or(malformed(
         "is neither 64 hexadecimal digits nor t=<unix seconds>,v1=<64 hexadecimal digits>",
     ))?;

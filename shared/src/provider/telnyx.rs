@@ -18,7 +18,7 @@ use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{BodyFormat, Normalized, Unusable};
 use crate::payload::{Payload, shallow_json};
 use crate::proof::{
-    Ed25519Signer, Freshness, Proof, Rejection, Scheme, SenderKeys, SenderProof, Unverified, ed25519,
+    Ed25519Signer, Freshness, Proof, ProofError, Scheme, SenderKeys, SenderProof, Unverified, ed25519,
     exactly_one, unix_seconds,
 };
 use crate::record::{Stamp, field};
@@ -52,8 +52,8 @@ pub(super) const DICTIONARIES: &[Dictionary] =
     &[Dictionary { number: 49, content: include_bytes!("telnyx/v1.dict") }];
 
 /// Checks the signature over the time and the body.
-pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, Rejection> {
-    let malformed = |header, problem| Rejection::SignatureMalformed { header, problem };
+pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof, ProofError> {
+    let malformed = |header, problem| ProofError::SignatureMalformed { header, problem };
     let signature = exactly_one(delivery.headers, SIGNATURE_HEADER)?;
     let time = exactly_one(delivery.headers, TIMESTAMP_HEADER)?;
     let signature: [u8; 64] = (BASE64_STANDARD.decode(signature).ok())

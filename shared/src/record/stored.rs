@@ -70,7 +70,7 @@ pub struct Restored {
 /// The text is not the core of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored record is damaged")]
-pub struct DamagedError;
+pub struct RecordError;
 
 impl Record {
     /// The record as it is stored. `column` says which values are in a column or the key.
@@ -117,9 +117,9 @@ impl Record {
         columns: Vec<(&'static str, Value)>,
         column: impl Fn(&str) -> Option<Value>,
         mut transcript: Map<String, Value>,
-    ) -> Result<Restored, DamagedError> {
+    ) -> Result<Restored, RecordError> {
         let StoredCore { layers, lists, same_ids, packed, large } =
-            serde_json::from_str(core).map_err(|_| DamagedError)?;
+            serde_json::from_str(core).map_err(|_| RecordError)?;
         let (mut registers, mut missing) = (Vec::with_capacity(40), Vec::new());
         let mut own: BTreeMap<Path, Value> =
             columns.into_iter().map(|(path, value)| (path.into(), value)).collect();

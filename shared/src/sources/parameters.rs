@@ -6,7 +6,7 @@ use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::operation::{Refused, Service, Unsigned, cause};
+use crate::aws::operation::{RefusedError, Service, Unsigned, cause};
 
 /// The operation, as its header names it.
 const TARGET: &str = "AmazonSSM.GetParametersByPath";
@@ -16,7 +16,7 @@ const MAX_PAGES: usize = 50;
 
 /// Reads parameters.
 #[derive(Clone, Debug)]
-pub(crate) struct ParameterStore(Operation<Request, Page, Refused>);
+pub(crate) struct ParameterStore(Operation<Request, Page, RefusedError>);
 
 /// A parameter. Its value is a secret, and redacts itself.
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::MAX_BODY_BYTES;
-use crate::proof::Rejection;
+use crate::proof::ProofError;
 use crate::reply::{Problem, Reply};
 
 /// Why a request is refused. Nothing of it is stored.
@@ -24,7 +24,7 @@ pub(super) enum Refusal {
         bytes: usize,
     },
     /// The delivery does not prove that it is the provider's.
-    Rejected(Rejection),
+    Rejected(ProofError),
     /// The body is of another account than the one pinned.
     AccountMismatch,
     /// The store could not be reached in time.
@@ -33,8 +33,8 @@ pub(super) enum Refusal {
     Internal,
 }
 
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Self {
+impl From<ProofError> for Refusal {
+    fn from(rejection: ProofError) -> Self {
         Self::Rejected(rejection)
     }
 }
@@ -44,7 +44,7 @@ impl Refusal {
     pub(super) fn is_miss(&self) -> bool {
         matches!(
             self,
-            Self::SourceUnknown | Self::Rejected(Rejection::SignatureMismatch | Rejection::TokenMismatch)
+            Self::SourceUnknown | Self::Rejected(ProofError::SignatureMismatch | ProofError::TokenMismatch)
         )
     }
 

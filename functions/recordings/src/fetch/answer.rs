@@ -5,10 +5,10 @@ use std::time::Duration;
 use http::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use http::{HeaderName, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
-use shared::ledger::jobs::Problem;
+use shared::ledger::jobs::Reason;
 use shared::timestamp::Timestamp;
 
-use crate::fault::Fault;
+use crate::error::CopyError;
 
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub(super) enum Answer {
     /// To be looked for there.
     Redirect(String),
     /// No recording.
-    Fault(Fault),
+    Failed(CopyError),
     /// No recording; the body may say that the link has expired.
-    Explained(Fault),
+    Explained(CopyError),
 }
 
 /// How origins say that a link has expired, in lower case: S3 and what is compatible with it, Google
@@ -41,18 +41,18 @@ const EXPIRED: [&str; 10] = [
 /// The meaning of an answer's head.
 pub(super) fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Answer {
     let after = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
-    let problem = || Problem::with("status", status.as_u16());
+    let reason = || Reason::with("status", status.as_u16());
     match status.as_u16() {
         200 | 206 => Answer::Body,
         301 | 302 | 303 | 307 | 308 => match text(headers, LOCATION) {
             Some(location) => Answer::Redirect(location.to_owned()),
-            None => Answer::Fault(Fault::transient("redirect_without_location")),
+            None => Answer::Failed(CopyError::transient("redirect_without_location")),
         },
-        410 => Answer::Fault(Fault::Expired(problem())),
+        410 => Answer::Failed(CopyError::Expired(reason())),
         // S3 answers 403 for what is not there yet, too; and 400 for the token of an ended session.
-        400 | 401 | 403 => Answer::Explained(Fault::Absent { problem: problem(), after }),
-        404 => Answer::Fault(Fault::Absent { problem: problem(), after }),
-        _ => Answer::Fault(Fault::Transient { problem: problem(), after }),
+        400 | 401 | 403 => Answer::Explained(CopyError::Absent { reason: reason(), after }),
+        404 => Answer::Failed(CopyError::Absent { reason: reason(), after }),
+        _ => Answer::Failed(CopyError::Transient { reason: reason(), after }),
     }
 }
 
@@ -75,11 +75,11 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-impl Fault {
+impl CopyError {
     /// The same, now that it is known to be final.
     pub(super) fn into_expired(self) -> Self {
         match self {
-            Self::Absent { problem, .. } | Self::Transient { problem, .. } => Self::Expired(problem),
+            Self::Absent { reason, .. } | Self::Transient { reason, .. } => Self::Expired(reason),
             other => other,
         }
     }
@@ -103,24 +103,24 @@ mod tests {
     fn waits_for_what_may_still_come() {
         for status in [202, 204, 408, 425, 429, 500, 502, 503, 504, 520, 599] {
             let expected =
-                Answer::Fault(Fault::Transient { problem: Problem::with("status", status), after: None });
+                Answer::Failed(CopyError::Transient { reason: Reason::with("status", status), after: None });
             assert_eq!(judged(status, &[]), expected);
         }
-        for (status, answer) in [(404, Answer::Fault as fn(Fault) -> Answer), (403, Answer::Explained)] {
-            let absent = Fault::Absent { problem: Problem::with("status", status), after: None };
+        for (status, answer) in [(404, Answer::Failed as fn(CopyError) -> Answer), (403, Answer::Explained)] {
+            let absent = CopyError::Absent { reason: Reason::with("status", status), after: None };
             assert_eq!(judged(status, &[]), answer(absent));
         }
     }
 
     #[test]
     fn gone_is_expired() {
-        assert_eq!(judged(410, &[]), Answer::Fault(Fault::Expired(Problem::with("status", 410))));
+        assert_eq!(judged(410, &[]), Answer::Failed(CopyError::Expired(Reason::with("status", 410))));
     }
 
     #[test]
     fn heeds_retry_after_in_seconds_and_as_a_date() {
         let wait = |value: &str| match judged(429, &[(RETRY_AFTER, value)]) {
-            Answer::Fault(Fault::Transient { after, .. }) => after.map(|after| after.as_secs()),
+            Answer::Failed(CopyError::Transient { after, .. }) => after.map(|after| after.as_secs()),
             other => panic!("{other:?}"),
         };
         assert_eq!(wait("120"), Some(120));
@@ -134,8 +134,8 @@ mod tests {
     fn a_redirect_needs_a_place() {
         let to = Answer::Redirect("https://b.example/x".to_owned());
         assert_eq!(judged(302, &[(LOCATION, "https://b.example/x")]), to);
-        assert_eq!(judged(302, &[]), Answer::Fault(Fault::transient("redirect_without_location")));
-        assert!(matches!(judged(304, &[]), Answer::Fault(Fault::Transient { .. })));
+        assert_eq!(judged(302, &[]), Answer::Failed(CopyError::transient("redirect_without_location")));
+        assert!(matches!(judged(304, &[]), Answer::Failed(CopyError::Transient { .. })));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use http::StatusCode;
 use reqwest::Response;
-use shared::ledger::jobs::Problem;
+use shared::ledger::jobs::Reason;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::resume::{Resume, Validator, is_chunked, is_identity};
 use super::speed::{Ahead, Speed, TooSlow};
 use super::{Fetcher, Origin};
-use crate::fault::Fault;
+use crate::error::CopyError;
 
 /// How often a download is taken up again without getting on.
 const MAX_RESUMES: u32 = 5;
@@ -46,14 +46,14 @@ impl<'a> Download<'a> {
         origin: Origin<'a>,
         announced: Option<u64>,
         until: Instant,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, CopyError> {
         let response = fetcher.open(origin, None).await?;
         if response.status() != StatusCode::OK {
-            return Err(Fault::transient("partial_without_request"));
+            return Err(CopyError::transient("partial_without_request"));
         }
         let headers = response.headers();
         if !is_identity(headers) {
-            return Err(Fault::transient("content_encoding"));
+            return Err(CopyError::transient("content_encoding"));
         }
         let (size, chunked) = (response.content_length(), is_chunked(headers));
         let download = Self {
@@ -81,7 +81,7 @@ impl<'a> Download<'a> {
     }
 
     /// The next piece; `None` when all has arrived, and its size is what it should be.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, CopyError> {
         loop {
             let started = Instant::now();
             let limits = &self.fetcher.policy.limits;
@@ -95,23 +95,23 @@ impl<'a> Download<'a> {
                         return Err(self.too_large());
                     }
                     if self.size.is_some_and(|size| self.received > size) {
-                        return Err(Fault::transient("size_mismatch"));
+                        return Err(CopyError::transient("size_mismatch"));
                     }
                     let speed = self.speed.count(chunk.len(), started.elapsed(), self.ahead(), limits);
-                    speed.map_err(|TooSlow| Fault::transient("too_slow"))?;
+                    speed.map_err(|TooSlow| CopyError::transient("too_slow"))?;
                     return Ok(Some(chunk));
                 }
                 Ok(Ok(None)) if self.is_whole() => return Ok(None),
-                Ok(Ok(None)) => Fault::transient("size_mismatch"),
-                Ok(Err(_)) => Fault::transient("connection_lost"),
-                Err(_) => Fault::transient("idle"),
+                Ok(Ok(None)) => CopyError::transient("size_mismatch"),
+                Ok(Err(_)) => CopyError::transient("connection_lost"),
+                Err(_) => CopyError::transient("idle"),
             };
             self.resume(lost).await?;
         }
     }
 
     /// Takes the download up where it was lost, or answers what it was lost by.
-    async fn resume(&mut self, lost: Fault) -> Result<(), Fault> {
+    async fn resume(&mut self, lost: CopyError) -> Result<(), CopyError> {
         let (resume, response) = loop {
             let Some(validator) = self.validator.clone().filter(|_| self.resumes < MAX_RESUMES) else {
                 return Err(lost);
@@ -122,7 +122,7 @@ impl<'a> Download<'a> {
             match self.fetcher.open(self.origin, Some(&resume)).await {
                 Ok(response) => break (resume, response),
                 // A refusal or an expiry is news; another lost connection is not.
-                Err(fault @ (Fault::Rejected(_) | Fault::Expired(_))) => return Err(fault),
+                Err(error @ (CopyError::Rejected(_) | CopyError::Expired(_))) => return Err(error),
                 Err(_) => {}
             }
         };
@@ -154,8 +154,8 @@ impl<'a> Download<'a> {
         self.fetcher.policy.max_bytes
     }
 
-    fn too_large(&self) -> Fault {
+    fn too_large(&self) -> CopyError {
         let detail = format!("more than {} bytes", self.max_bytes());
-        Fault::Rejected(Problem::with("too_large", detail))
+        CopyError::Rejected(Reason::with("too_large", detail))
     }
 }

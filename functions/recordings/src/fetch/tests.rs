@@ -37,7 +37,7 @@ async fn copied(
     source: &Source,
     url: &str,
     announced: Option<u64>,
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Vec<u8>, CopyError> {
     let link = Link::new(url);
     let until = Instant::now() + Duration::from_secs(60);
     let mut download = Download::open(fetcher, Origin { link: &link, source }, announced, until).await?;
@@ -49,9 +49,9 @@ async fn copied(
 }
 
 /// The rule by which a link was rejected.
-fn rejected(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Rejected(problem) => problem.code,
+fn rejected(error: CopyError) -> &'static str {
+    match error {
+        CopyError::Rejected(problem) => problem.code,
         other => panic!("{other:?}"),
     }
 }
@@ -65,8 +65,8 @@ fn target(url: &str) -> Target {
 async fn a_name_is_refused_again_when_it_resolves_to_this_machine() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/r.mp3", listener.local_addr().unwrap().port());
-    let fault = production().send(&target(&url), None, None).await.unwrap_err();
-    assert_eq!(rejected(fault), "address_not_public");
+    let error = production().send(&target(&url), None, None).await.unwrap_err();
+    assert_eq!(rejected(error), "address_not_public");
     // Not so much as a connection was made.
     assert!(timeout(Duration::from_millis(100), listener.accept()).await.is_err());
 }
@@ -88,8 +88,8 @@ async fn tells_the_ways_in_which_a_connection_fails_without_the_url() {
         (format!("http://127.0.0.1:{port}/r?canary"), "connection_lost"),
         ("http://127.0.0.1:1/r?canary".to_owned(), "connect"),
     ] {
-        let fault = fetcher.send(&target(&url), None, None).await.unwrap_err();
-        assert_eq!(fault, Fault::transient(code), "{url}");
+        let error = fetcher.send(&target(&url), None, None).await.unwrap_err();
+        assert_eq!(error, CopyError::transient(code), "{url}");
     }
 }
 

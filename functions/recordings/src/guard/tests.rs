@@ -8,7 +8,7 @@ fn production() -> Policy {
 }
 
 fn refused(policy: &Policy, url: &str, hosts: &[String]) -> Option<&'static str> {
-    policy.check(url, hosts).err().map(Refusal::rule)
+    policy.check(url, hosts).err().map(GuardError::rule)
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_name_with_one_address_that_is_not_public_is_refused_as_a_whole() {
         ("::ffff:8.8.8.8", Class::Mapped),
     ] {
         let found = production().admit(&addresses(&["8.8.8.8", bad]));
-        assert_eq!(found, Err(Refusal::AddressNotPublic(class)), "{bad}");
+        assert_eq!(found, Err(GuardError::AddressNotPublic(class)), "{bad}");
     }
 }
 
@@ -92,7 +92,7 @@ fn a_redirect_passes_the_same_rules() {
     let from = production().check("https://media.example.com/a/b?c", &hosts()).unwrap();
     let to = |location: &str| {
         let target = production().check_redirect(&from, location, &hosts());
-        target.map(|target| target.url().to_string()).map_err(Refusal::rule)
+        target.map(|target| target.url().to_string()).map_err(GuardError::rule)
     };
     let there = |url: &str| Ok(url.to_owned());
     assert_eq!(to("https://cdn.example.org/x"), there("https://cdn.example.org/x"));
@@ -136,7 +136,7 @@ fn the_local_policy_reaches_this_machine_and_the_internet_and_nothing_between() 
     assert_eq!(refused(&local, "file:///etc/passwd", &[]), Some("scheme"));
     assert_eq!(refused(&local, "http://127.0.0.1:9000/", &hosts()), Some("host_not_listed"));
     let link_local = [SocketAddr::from(([169, 254, 169, 254], 0))];
-    assert_eq!(local.admit(&link_local), Err(Refusal::AddressNotPublic(Class::LinkLocal)));
+    assert_eq!(local.admit(&link_local), Err(GuardError::AddressNotPublic(Class::LinkLocal)));
 }
 
 #[test]

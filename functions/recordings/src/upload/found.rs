@@ -1,17 +1,17 @@
 //! Looking for a copy that nobody wrote down: its copier died after it wrote the object.
 
 use aws_sdk_s3::error::SdkError;
+use shared::aws::Bucket;
 use shared::ledger::jobs::Copied;
 
-use super::Bucket;
 use super::digests::Digests;
-use super::put::store_fault;
-use crate::fault::Fault;
+use super::put::store_error;
+use crate::error::CopyError;
 use crate::name::Name;
 use crate::sniff::EXTENSIONS;
 
 /// The copy under a name, with the digests of what is really there; `None` if there is nothing.
-pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>, Fault> {
+pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>, CopyError> {
     for extension in EXTENSIONS {
         let key = name.key(extension);
         let answer = bucket.client.get_object().bucket(&bucket.name).key(&key).send().await;
@@ -21,11 +21,12 @@ pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>,
             Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 403 | 404) => {
                 continue;
             }
-            Err(error) => return Err(store_fault(&error)),
+            Err(error) => return Err(store_error(&error)),
         };
         let mut digests = Digests::default();
         while let Some(piece) = object.body.next().await {
-            let piece = piece.map_err(|_| Fault::transient_with("bucket", "the object's end is missing"))?;
+            let piece =
+                piece.map_err(|_| CopyError::transient_with("bucket", "the object's end is missing"))?;
             digests.update(&piece);
         }
         let etag = object.e_tag.unwrap_or_default();

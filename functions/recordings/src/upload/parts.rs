@@ -5,13 +5,13 @@ use std::time::Duration;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
+use shared::aws::Bucket;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Bucket;
 use super::digests::{Sums, crc64nvme};
-use super::put::store_fault;
-use crate::fault::Fault;
+use super::put::store_error;
+use crate::error::CopyError;
 use crate::name::Name;
 use crate::sniff::Media;
 
@@ -24,8 +24,8 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(4);
 pub(super) struct Parts {
     key: String,
     upload_id: Option<String>,
-    starting: JoinSet<Result<String, Fault>>,
-    sending: JoinSet<Result<CompletedPart, Fault>>,
+    starting: JoinSet<Result<String, CopyError>>,
+    sending: JoinSet<Result<CompletedPart, CopyError>>,
     sent: Vec<CompletedPart>,
     complete: bool,
 }
@@ -41,8 +41,8 @@ impl Parts {
             .tagging(name.tagging());
         let mut starting = JoinSet::new();
         starting.spawn(async move {
-            let answer = request.send().await.map_err(|error| store_fault(&error))?;
-            answer.upload_id.ok_or_else(|| Fault::transient_with("bucket", "no upload id"))
+            let answer = request.send().await.map_err(|error| store_error(&error))?;
+            answer.upload_id.ok_or_else(|| CopyError::transient_with("bucket", "no upload id"))
         });
         let (sending, sent) = (JoinSet::new(), Vec::new());
         Self { key, upload_id: None, starting, sending, sent, complete: false }
@@ -57,7 +57,7 @@ impl Parts {
     }
 
     /// Sends a part, after the one before it has arrived.
-    pub(super) async fn send(&mut self, bucket: &Bucket, content: Bytes) -> Result<(), Fault> {
+    pub(super) async fn send(&mut self, bucket: &Bucket, content: Bytes) -> Result<(), CopyError> {
         let upload_id = self.upload_id().await?;
         self.settle().await?;
         let number = i32::try_from(self.sent.len() + 1).unwrap_or(i32::MAX);
@@ -71,7 +71,7 @@ impl Parts {
             // The checksum is signed, and S3 compares it with the content: that is proof enough.
             .disable_payload_signing();
         self.sending.spawn(async move {
-            let answer = request.send().await.map_err(|error| store_fault(&error))?;
+            let answer = request.send().await.map_err(|error| store_error(&error))?;
             let part = CompletedPart::builder().part_number(number).checksum_crc64_nvme(checksum);
             Ok(part.set_e_tag(answer.e_tag).build())
         });
@@ -79,7 +79,7 @@ impl Parts {
     }
 
     /// Makes an object of the parts, if its name is free. S3 compares its checksum and size with ours.
-    pub(super) async fn complete(&mut self, bucket: &Bucket, sums: &Sums) -> Result<String, Fault> {
+    pub(super) async fn complete(&mut self, bucket: &Bucket, sums: &Sums) -> Result<String, CopyError> {
         let upload_id = self.upload_id().await?;
         self.settle().await?;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(self.sent.clone())).build();
@@ -92,7 +92,7 @@ impl Parts {
             .multipart_upload(parts)
             .send()
             .await
-            .map_err(|error| store_fault(&error))?;
+            .map_err(|error| store_error(&error))?;
         self.complete = true;
         Ok(answer.e_tag.unwrap_or_default())
     }
@@ -103,7 +103,7 @@ impl Parts {
         let abort = async {
             let Ok(upload_id) = self.upload_id().await else { return Ok(()) };
             let request = bucket.client.abort_multipart_upload().bucket(&bucket.name).key(&self.key);
-            request.upload_id(upload_id).send().await.map(|_| ()).map_err(|error| store_fault(&error))
+            request.upload_id(upload_id).send().await.map(|_| ()).map_err(|error| store_error(&error))
         };
         match timeout(ABORT_TIMEOUT, abort).await {
             Ok(Ok(())) => {}
@@ -112,17 +112,17 @@ impl Parts {
         }
     }
 
-    async fn upload_id(&mut self) -> Result<String, Fault> {
+    async fn upload_id(&mut self) -> Result<String, CopyError> {
         if let Some(started) = self.starting.join_next().await {
-            self.upload_id = Some(started.map_err(|_| Fault::transient("task_lost"))??);
+            self.upload_id = Some(started.map_err(|_| CopyError::transient("task_lost"))??);
         }
-        self.upload_id.clone().ok_or_else(|| Fault::transient("upload_lost"))
+        self.upload_id.clone().ok_or_else(|| CopyError::transient("upload_lost"))
     }
 
     /// Waits until no part is on its way.
-    pub(super) async fn settle(&mut self) -> Result<(), Fault> {
+    pub(super) async fn settle(&mut self) -> Result<(), CopyError> {
         while let Some(sent) = self.sending.join_next().await {
-            self.sent.push(sent.map_err(|_| Fault::transient("task_lost"))??);
+            self.sent.push(sent.map_err(|_| CopyError::transient("task_lost"))??);
         }
         Ok(())
     }

@@ -6,12 +6,12 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use bytes::Bytes;
+use shared::aws::Bucket;
 use shared::ledger::jobs::Copied;
 use tokio::time::sleep;
 
-use super::Bucket;
 use super::digests::Sums;
-use crate::fault::Fault;
+use crate::error::CopyError;
 use crate::name::Name;
 use crate::sniff::Media;
 
@@ -54,7 +54,7 @@ pub(super) enum Found {
 }
 
 /// Writes an object, if its name is free or has the same bytes.
-pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Fault> {
+pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, CopyError> {
     for pause in CONFLICT_PAUSES {
         match put_once(bucket, name, body).await {
             // Another request for the same name is still under way: perhaps our own, given up too early.
@@ -65,7 +65,7 @@ pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put
     put_once(bucket, name, body).await
 }
 
-async fn put_once(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Fault> {
+async fn put_once(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, CopyError> {
     let (key, sums) = (name.key(body.media.extension), &body.digests);
     let mut metadata = name.metadata();
     metadata.insert(SHA256.to_owned(), sums.sha256.clone());
@@ -88,14 +88,14 @@ async fn put_once(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Faul
             Found::Same { etag } => Ok(stored(etag)),
             Found::Other => Ok(Put::TakenByOther),
             // It was deleted between the two requests.
-            Found::Nothing => Err(Fault::transient("object_taken")),
+            Found::Nothing => Err(CopyError::transient("object_taken")),
         },
-        Err(error) => Err(store_fault(&error)),
+        Err(error) => Err(store_error(&error)),
     }
 }
 
 /// Compares what is there under a key with what was to be written.
-pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Result<Found, Fault> {
+pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Result<Found, CopyError> {
     let head = (bucket.client.head_object().bucket(&bucket.name).key(key))
         .checksum_mode(ChecksumMode::Enabled)
         .send()
@@ -106,7 +106,7 @@ pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Resul
         Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 403 | 404) => {
             return Ok(Found::Nothing);
         }
-        Err(error) => return Err(store_fault(&error)),
+        Err(error) => return Err(store_error(&error)),
     };
     let sha256 = head.metadata().and_then(|metadata| metadata.get(SHA256));
     let full = head.checksum_type().is_none_or(|kind| *kind == ChecksumType::FullObject);
@@ -124,8 +124,8 @@ pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Resul
 }
 
 /// What S3 answers while another conditional request for the same name is under way.
-fn conflict() -> Fault {
-    Fault::transient_with("bucket", "ConditionalRequestConflict")
+fn conflict() -> CopyError {
+    CopyError::transient_with("bucket", "ConditionalRequestConflict")
 }
 
 /// Whether a request failed because its object is there already.
@@ -134,12 +134,12 @@ fn is_precondition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
 }
 
 /// The bucket did not do as asked; its code, and nothing of the request.
-pub(super) fn store_fault<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Fault {
+pub(super) fn store_error<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> CopyError {
     let detail = match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error"),
         SdkError::TimeoutError(_) => "timed out",
         SdkError::DispatchFailure(_) => "could not be reached",
         _ => "no answer",
     };
-    Fault::transient_with("bucket", detail)
+    CopyError::transient_with("bucket", detail)
 }

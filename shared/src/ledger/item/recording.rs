@@ -25,7 +25,7 @@ pub(in crate::ledger) mod change;
 mod end;
 mod job;
 
-pub use end::{Copied, End, Problem};
+pub use end::{Copied, End, Reason};
 pub use job::{Job, Link};
 
 /// What the `work` index calls due recordings: `recording#<shard>`.

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure a
 use crate::ledger::item::Item;
 use crate::ledger::item::recording::change::Change;
 use crate::ledger::key::Key;
-use crate::ledger::{Ledger, Unavailable, unavailable};
+use crate::ledger::{Ledger, StoreError, unavailable};
 
 /// The result of a conditional update.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Changed {
 
 impl Ledger {
     /// Makes an update under a condition.
-    pub(super) async fn change(&self, key: &Key, change: Change) -> Result<Changed, Unavailable> {
+    pub(super) async fn change(&self, key: &Key, change: Change) -> Result<Changed, StoreError> {
         let Change { update, condition, values } = change;
         let names = names(&[&update, &condition]);
         let request = (self.client.update_item().table_name(&self.table))

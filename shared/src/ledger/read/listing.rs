@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use super::walk::{Read, Walked, walk};
 use crate::ledger::item::call::Columns;
 use crate::ledger::item::{Item, PK, get_text, text};
-use crate::ledger::{Ledger, Unavailable, key, unavailable};
+use crate::ledger::{Ledger, StoreError, key, unavailable};
 use crate::provider::Provider;
 
 /// Which calls to list.
@@ -62,7 +62,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn calls(&self, listing: &Listing) -> Result<Page, Unavailable> {
+    pub async fn calls(&self, listing: &Listing) -> Result<Page, StoreError> {
         let partitions = listing.by.partitions();
         let Walked { found, rest_before } =
             walk(partitions.len(), listing.limit, listing.before.clone(), |index, before, limit| {
@@ -79,7 +79,7 @@ impl Ledger {
         partition: &str,
         before: Option<String>,
         limit: usize,
-    ) -> Result<Read<Item>, Unavailable> {
+    ) -> Result<Read<Item>, StoreError> {
         let (index, attribute) = listing.by.index();
         let mut condition = "#partition = :partition".to_owned();
         let mut query = self.client.query().table_name(&self.table).index_name(index);
@@ -100,7 +100,7 @@ impl Ledger {
         let down_to = match &answer.last_evaluated_key {
             None => None,
             Some(last) => {
-                Some(time_key(last).ok_or_else(|| Unavailable("an index key has no time_key".to_owned()))?)
+                Some(time_key(last).ok_or_else(|| StoreError("an index key has no time_key".to_owned()))?)
             }
         };
         let found = answer.items.unwrap_or_default();

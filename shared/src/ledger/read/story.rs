@@ -6,7 +6,7 @@ use super::{Call, Delivery, Recording};
 use crate::ledger::item::call::{self, COLUMNS};
 use crate::ledger::item::{self, Item, delivery, get_text, recording, text};
 use crate::ledger::key::{self, Key};
-use crate::ledger::{Ledger, Unavailable, unavailable};
+use crate::ledger::{Ledger, StoreError, unavailable};
 use crate::provider::Provider;
 
 /// All that the ledger has of one call.
@@ -32,7 +32,7 @@ impl Ledger {
         provider: Provider,
         source: &str,
         call_id: &str,
-    ) -> Result<Option<Story>, Unavailable> {
+    ) -> Result<Option<Story>, StoreError> {
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
         let items = self.read_partition(&pk, None).await?;
         let sk = |item: &Item| get_text(item, item::SK).unwrap_or_default().to_owned();
@@ -63,7 +63,7 @@ impl Ledger {
         source: &str,
         call_id: &str,
         recording_id: &str,
-    ) -> Result<Option<Recording>, Unavailable> {
+    ) -> Result<Option<Recording>, StoreError> {
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
         let items = self.read_partition(&pk, Some(key::recording_sk(recording_id))).await?;
         Ok(items.first().map(Recording::read))
@@ -72,7 +72,7 @@ impl Ledger {
     /// The items of a partition, or the one with a sort key, in the order of their keys.
     ///
     /// Consistent: what a webhook has answered 200 to is there.
-    async fn read_partition(&self, pk: &str, sk: Option<String>) -> Result<Vec<Item>, Unavailable> {
+    async fn read_partition(&self, pk: &str, sk: Option<String>) -> Result<Vec<Item>, StoreError> {
         let shown = shown();
         let names: HashMap<_, _> =
             shown.iter().enumerate().map(|(index, name)| (format!("#{index}"), (*name).to_owned())).collect();

@@ -85,7 +85,7 @@ fn what_is_missing_is_named_and_the_rest_is_there() {
 #[test]
 fn a_damaged_core_is_no_record() {
     for core in ["", "{}", "[]", r#"{"layers":[3]}"#, r#"{"layers":3}"#] {
-        assert_eq!(Record::restore(core, columns(), column, Map::new()).err(), Some(DamagedError), "{core}");
+        assert_eq!(Record::restore(core, columns(), column, Map::new()).err(), Some(RecordError), "{core}");
     }
 }
 

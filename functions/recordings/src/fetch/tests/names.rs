@@ -1,7 +1,7 @@
 //! Names: what they resolve to is checked, every time, before anything is connected to.
 
 use super::served::{Names, Server, fetcher};
-use super::{Fault, Policy, copied, rejected, short, source};
+use super::{CopyError, Policy, copied, rejected, short, source};
 use crate::guard::DEFAULT_MAX_BYTES;
 use crate::guard::hostile::{hosts, urls};
 
@@ -128,7 +128,7 @@ async fn a_name_without_an_address_is_asked_for_another_time() {
         let names = Names::answering(&[&[]]);
         let (fetcher, _) = fetcher(policy, &names);
         let fault = copied(&fetcher, &source(""), "https://media.example.com/r", None).await.unwrap_err();
-        assert_eq!(fault, Fault::transient("dns"));
+        assert_eq!(fault, CopyError::transient("dns"));
         assert_eq!(names.asked(), ["media.example.com"]);
     }
 }

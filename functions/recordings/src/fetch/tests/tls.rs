@@ -8,7 +8,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::served::{Ending, Names, Server, fetcher_that_trusts};
-use super::{Fault, Fetcher, Policy, copied, short, source};
+use super::{CopyError, Fetcher, Policy, copied, short, source};
 
 const NAME: &str = "media.example.com";
 
@@ -105,14 +105,14 @@ async fn an_origin_that_can_not_prove_its_name_gets_no_request() {
         let server = serve(tls, Ending::Proper, OK).await;
         let url = format!("https://{NAME}:{}/r?canary", server.port);
         let fault = copied(&trusting(authority.roots()), &source(""), &url, None).await.unwrap_err();
-        assert_eq!(fault, Fault::transient("tls"), "{what}");
+        assert_eq!(fault, CopyError::transient("tls"), "{what}");
         assert_eq!((server.connections(), server.heads()), (1, vec![]), "{what}");
     }
     // What everybody runs trusts no authority of ours.
     let server = serve(authority.certify(&params("localhost")), Ending::Proper, OK).await;
     let url = format!("https://localhost:{}/r", server.port);
     let everybodys = Fetcher::new(short(Policy::local())).unwrap();
-    assert_eq!(copied(&everybodys, &source(""), &url, None).await, Err(Fault::transient("tls")));
+    assert_eq!(copied(&everybodys, &source(""), &url, None).await, Err(CopyError::transient("tls")));
     assert_eq!(copied(&trusting(authority.roots()), &source(""), &url, None).await, Ok(b"RIFF".to_vec()));
 }
 
@@ -123,9 +123,9 @@ async fn a_body_that_only_its_end_ends_must_end_properly() {
     for (ending, announced, expected) in [
         (Ending::Proper, None, Ok(b"RIFF".to_vec())),
         (Ending::Proper, Some(4), Ok(b"RIFF".to_vec())),
-        (Ending::Proper, Some(5), Err(Fault::transient("size_mismatch"))),
-        (Ending::Abrupt, None, Err(Fault::transient("connection_lost"))),
-        (Ending::Abrupt, Some(4), Err(Fault::transient("connection_lost"))),
+        (Ending::Proper, Some(5), Err(CopyError::transient("size_mismatch"))),
+        (Ending::Abrupt, None, Err(CopyError::transient("connection_lost"))),
+        (Ending::Abrupt, Some(4), Err(CopyError::transient("connection_lost"))),
     ] {
         let server = serve(authority.certify(&params(NAME)), ending, endless).await;
         let (fetcher, _) = fetcher_that_trusts(short(Policy::local()), &here(), authority.roots());

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{End, Job, Problem, State, WORK};
+use super::{End, Job, Reason, State, WORK};
 use crate::ledger::item::{FORMAT, number, text};
 use crate::ledger::key::{self, Key};
 use crate::timestamp::{Timestamp, rfc3339};
@@ -91,7 +91,7 @@ pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change
             ("lease", text(&job.lease)),
             ("pending", state(State::Pending)),
             ("now", text(rfc3339(now))),
-            ("last_error", text(end.problem().map(Problem::to_string).unwrap_or_default())),
+            ("last_error", text(end.reason().map(Reason::to_string).unwrap_or_default())),
             ("one", number(1)),
         ],
     )
@@ -155,20 +155,20 @@ fn fields(end: &End, now: Timestamp) -> (Vec<(&'static str, AttributeValue)>, Ve
             ]);
             removed.extend(["work_shard", "work_due", "url", "last_error", "key_suffix"]);
         }
-        End::Retry { at, problem, .. } | End::PutBack { at, problem } => {
+        End::Retry { at, reason, .. } | End::PutBack { at, reason } => {
             fields.extend([
                 ("work_due", text(rfc3339(*at))),
                 ("next_attempt_at", text(rfc3339(*at))),
-                ("last_error", text(problem.to_string())),
+                ("last_error", text(reason.to_string())),
             ]);
             if let End::Retry { key_suffix: Some(suffix), .. } = end {
                 fields.push(("key_suffix", text(suffix)));
             }
         }
-        End::Expired(problem) | End::Rejected(problem) | End::Failed(problem) => {
+        End::Expired(reason) | End::Rejected(reason) | End::Failed(reason) => {
             fields.extend([
-                ("reason", text(problem.code)),
-                ("last_error", text(problem.to_string())),
+                ("reason", text(reason.code)),
+                ("last_error", text(reason.to_string())),
                 ("ended_at", text(rfc3339(now))),
             ]);
             removed.extend(["work_shard", "work_due"]);
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn an_end_without_a_copy_keeps_the_link_for_a_persons_retry() {
         for end in [End::Expired, End::Rejected, End::Failed] {
-            let (fields, removed) = changed(&end(Problem::new("gone")));
+            let (fields, removed) = changed(&end(Reason::new("gone")));
             assert!(fields.contains(&"reason") && removed.contains(&"work_shard"));
             assert!(!removed.contains(&"url"));
         }
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_retry_stays_on_the_index() {
-        let retry = End::Retry { at: Timestamp::UNIX_EPOCH, problem: Problem::new("busy"), key_suffix: None };
+        let retry = End::Retry { at: Timestamp::UNIX_EPOCH, reason: Reason::new("busy"), key_suffix: None };
         let (fields, removed) = changed(&retry);
         assert!(fields.contains(&"work_due") && !removed.contains(&"work_shard"));
     }
@@ -228,10 +228,10 @@ mod tests {
     fn nothing_is_both_set_and_removed() {
         let retry = End::Retry {
             at: Timestamp::UNIX_EPOCH,
-            problem: Problem::new("busy"),
+            reason: Reason::new("busy"),
             key_suffix: Some("a".to_owned()),
         };
-        for end in [End::Stored(copied()), retry, End::Failed(Problem::new("x"))] {
+        for end in [End::Stored(copied()), retry, End::Failed(Reason::new("x"))] {
             let (fields, removed) = changed(&end);
             assert!(fields.iter().all(|field| !removed.contains(field)), "{end:?}");
         }

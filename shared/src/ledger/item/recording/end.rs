@@ -18,7 +18,7 @@ pub enum End {
         /// When to try again.
         at: Timestamp,
         /// What was in the way.
-        problem: Problem,
+        reason: Reason,
         /// What to add to the object's name, if its name is taken by other bytes.
         key_suffix: Option<String>,
     },
@@ -27,14 +27,14 @@ pub enum End {
         /// When it is due again.
         at: Timestamp,
         /// What was in the way.
-        problem: Problem,
+        reason: Reason,
     },
     /// The link no longer works.
-    Expired(Problem),
+    Expired(Reason),
     /// The link must not be followed.
-    Rejected(Problem),
+    Rejected(Reason),
     /// Tried often enough or long enough.
-    Failed(Problem),
+    Failed(Reason),
 }
 
 /// The copy in the bucket.
@@ -58,7 +58,7 @@ pub struct Copied {
 
 /// Why an attempt did not end in a copy: a stable code, and a short text without any URL in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct Reason {
     /// The stable code.
     pub code: &'static str,
     /// What else there is to say.
@@ -78,32 +78,32 @@ impl End {
     }
 
     /// What was in the way, unless the recording is stored.
-    pub fn problem(&self) -> Option<&Problem> {
+    pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Stored(_) => None,
-            Self::Retry { problem, .. }
-            | Self::PutBack { problem, .. }
-            | Self::Expired(problem)
-            | Self::Rejected(problem)
-            | Self::Failed(problem) => Some(problem),
+            Self::Retry { reason, .. }
+            | Self::PutBack { reason, .. }
+            | Self::Expired(reason)
+            | Self::Rejected(reason)
+            | Self::Failed(reason) => Some(reason),
         }
     }
 }
 
-impl Problem {
-    /// A problem that its code says everything about.
+impl Reason {
+    /// A reason that its code says everything about.
     pub fn new(code: &'static str) -> Self {
         Self { code, detail: String::new() }
     }
 
-    /// A problem with something to add; it must hold nothing of a URL.
+    /// A reason with something to add; it must hold nothing of a URL.
     pub fn with(code: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string().chars().take(MAX_DETAIL_CHARS).collect();
         Self { code, detail }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.code)?;
         if self.detail.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.detail) }
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn a_problem_is_a_code_and_a_short_text() {
-        assert_eq!(Problem::new("timeout").to_string(), "timeout");
-        assert_eq!(Problem::with("status", 503).to_string(), "status: 503");
-        assert_eq!(Problem::with("x", "y".repeat(999)).detail.len(), MAX_DETAIL_CHARS);
+        assert_eq!(Reason::new("timeout").to_string(), "timeout");
+        assert_eq!(Reason::with("status", 503).to_string(), "status: 503");
+        assert_eq!(Reason::with("x", "y".repeat(999)).detail.len(), MAX_DETAIL_CHARS);
     }
 }

@@ -8,7 +8,7 @@ use super::super::super::fixture::{now, sample, source, verify};
 use super::super::{SIGNATURE_HEADER, sign_plain, sign_timestamped};
 use super::{SECRET, configured};
 use crate::proof::HmacKey;
-use crate::proof::{Freshness, Proof, Rejection, Scheme};
+use crate::proof::{Freshness, Proof, ProofError, Scheme};
 
 fn plain(body: &[u8]) -> String {
     sign_plain(&HmacKey::new(SECRET), body).1
@@ -18,12 +18,12 @@ fn timestamped(body: &[u8], seconds_from_now: i64) -> String {
     sign_timestamped(&HmacKey::new(SECRET), body, now().as_second() + seconds_from_now).1
 }
 
-fn proof(signature: &str, body: &Bytes) -> Result<Proof, Rejection> {
+fn proof(signature: &str, body: &Bytes) -> Result<Proof, ProofError> {
     verify(Sautikit, &configured(), &[(SIGNATURE_HEADER, signature)], body).map(|verified| verified.proof())
 }
 
-fn malformed(problem: &'static str) -> Result<Proof, Rejection> {
-    Err(Rejection::SignatureMalformed { header: SIGNATURE_HEADER, problem })
+fn malformed(problem: &'static str) -> Result<Proof, ProofError> {
+    Err(ProofError::SignatureMalformed { header: SIGNATURE_HEADER, problem })
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn rejects_a_body_changed_after_signing() {
     let body = sample("sautikit-call-completed");
     let mut changed = body.to_vec();
     changed[20] ^= 1;
-    assert_eq!(proof(&plain(&body), &changed.clone().into()), Err(Rejection::SignatureMismatch));
-    assert_eq!(proof(&timestamped(&body, 0), &changed.into()), Err(Rejection::SignatureMismatch));
+    assert_eq!(proof(&plain(&body), &changed.clone().into()), Err(ProofError::SignatureMismatch));
+    assert_eq!(proof(&timestamped(&body, 0), &changed.into()), Err(ProofError::SignatureMismatch));
 }
 
 #[test]
@@ -58,14 +58,14 @@ fn rejects_a_time_changed_after_signing() {
     let body = sample("sautikit-call-completed");
     let signature = timestamped(&body, -1000);
     let moved = signature.replace(&(now().as_second() - 1000).to_string(), &now().as_second().to_string());
-    assert_eq!(proof(&moved, &body), Err(Rejection::SignatureMismatch));
+    assert_eq!(proof(&moved, &body), Err(ProofError::SignatureMismatch));
 }
 
 #[test]
 fn rejects_another_key() {
     let body = sample("sautikit-call-completed");
     let (_, signature) = sign_plain(&HmacKey::new("whsec_of_somebody"), &body);
-    assert_eq!(proof(&signature, &body), Err(Rejection::SignatureMismatch));
+    assert_eq!(proof(&signature, &body), Err(ProofError::SignatureMismatch));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_signed_time_outside_the_tolerance_is_not_fresh() {
 #[test]
 fn a_missing_header_is_told_from_a_malformed_one() {
     let body = sample("sautikit-call-completed");
-    let missing = Rejection::SignatureMissing { header: SIGNATURE_HEADER };
+    let missing = ProofError::SignatureMissing { header: SIGNATURE_HEADER };
     assert_eq!(verify(Sautikit, &configured(), &[], &body).unwrap_err(), missing);
     assert_eq!(proof("  ", &body), Err(missing));
 
@@ -139,6 +139,6 @@ fn a_source_can_pin_one_form() {
     let body = sample("sautikit-call-completed");
     let refused = verify(Sautikit, &pinned, &[(SIGNATURE_HEADER, &plain(&body))], &body).unwrap_err();
     let problem = "has not the form that this source is pinned to";
-    assert_eq!(refused, Rejection::SignatureMalformed { header: SIGNATURE_HEADER, problem });
+    assert_eq!(refused, ProofError::SignatureMalformed { header: SIGNATURE_HEADER, problem });
     assert!(verify(Sautikit, &pinned, &[(SIGNATURE_HEADER, &timestamped(&body, 0))], &body).is_ok());
 }

@@ -10,14 +10,14 @@ use super::super::super::fixture::{now, sample, source, verify};
 use super::super::{SIGNATURE_HEADER, TIMESTAMP_HEADER, signed};
 use super::{configured, signer};
 use crate::proof::Ed25519Signer;
-use crate::proof::{Freshness, Proof, Rejection, Scheme};
+use crate::proof::{Freshness, Proof, ProofError, Scheme};
 
-fn proof(signer: &Ed25519Signer, body: &Bytes, seconds_from_now: i64) -> Result<Proof, Rejection> {
+fn proof(signer: &Ed25519Signer, body: &Bytes, seconds_from_now: i64) -> Result<Proof, ProofError> {
     let headers = signed(signer, body, now().as_second() + seconds_from_now);
     proof_of([&headers[0].1, &headers[1].1], body)
 }
 
-fn proof_of([signature, time]: [&str; 2], body: &Bytes) -> Result<Proof, Rejection> {
+fn proof_of([signature, time]: [&str; 2], body: &Bytes) -> Result<Proof, ProofError> {
     let headers = [(SIGNATURE_HEADER, signature), (TIMESTAMP_HEADER, time)];
     verify(Telnyx, &configured(), &headers, body).map(|verified| verified.proof())
 }
@@ -31,16 +31,16 @@ fn accepts_a_signature_of_the_source_s_key() {
 #[test]
 fn rejects_another_key_and_a_changed_body_or_time() {
     let body = sample("telnyx-call-completed");
-    assert_eq!(proof(&signer(2), &body, 0), Err(Rejection::SignatureMismatch));
+    assert_eq!(proof(&signer(2), &body, 0), Err(ProofError::SignatureMismatch));
     let [(_, signature), (_, time)] = signed(&signer(1), &body, now().as_second());
     let changed: Bytes = [&body[..], b"&x=y"].concat().into();
-    assert_eq!(proof_of([&signature, &time], &changed), Err(Rejection::SignatureMismatch));
+    assert_eq!(proof_of([&signature, &time], &changed), Err(ProofError::SignatureMismatch));
     assert_eq!(
         proof_of([&signature, &(now().as_second() + 1).to_string()], &body),
-        Err(Rejection::SignatureMismatch)
+        Err(ProofError::SignatureMismatch)
     );
     // The same number, written in another way, is not what was signed.
-    assert_eq!(proof_of([&signature, &format!("0{time}")], &body), Err(Rejection::SignatureMismatch));
+    assert_eq!(proof_of([&signature, &format!("0{time}")], &body), Err(ProofError::SignatureMismatch));
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn a_signed_time_outside_the_tolerance_is_not_fresh() {
 fn missing_and_malformed_headers_are_named() {
     let body = sample("telnyx-call-completed");
     let [(_, signature), (_, time)] = signed(&signer(1), &body, now().as_second());
-    let missing = |header| Err(Rejection::SignatureMissing { header });
-    let malformed = |header, problem| Err(Rejection::SignatureMalformed { header, problem });
+    let missing = |header| Err(ProofError::SignatureMissing { header });
+    let malformed = |header, problem| Err(ProofError::SignatureMalformed { header, problem });
     let only = |headers: &[(&'static str, &str)]| {
         verify(Telnyx, &configured(), headers, &body).map(|verified| verified.proof())
     };

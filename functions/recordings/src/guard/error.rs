@@ -5,7 +5,7 @@ use super::{MAX_REDIRECTS, MAX_URL_BYTES};
 
 /// The rule that a URL broke. Its text is for people and holds nothing of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum GuardError {
     /// Control characters, white space, or characters that do not show.
     #[error("the URL has control characters or white space in it")]
     ControlCharacter,
@@ -41,7 +41,7 @@ pub enum Refusal {
     TooManyRedirects,
 }
 
-impl Refusal {
+impl GuardError {
     /// The rule's name, as the item's `reason` has it.
     pub fn rule(self) -> &'static str {
         match self {
