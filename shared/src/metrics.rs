@@ -17,14 +17,14 @@ use crate::timestamp::Timestamp;
 /// The metrics' namespace.
 const NAMESPACE: &str = "CallLedger";
 
-/// Where metrics go, and of which stack they are.
+/// The place where metrics go, and the stack that they belong to.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     stack: Arc<str>,
     emit: fn(&str),
 }
 
-/// What to make of a line: for every set of dimensions, a series of each metric.
+/// Tells CloudWatch how to read a line: for every set of dimensions, a series of each metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Directive {
     /// Sets of fields that tell series apart.
@@ -34,32 +34,34 @@ pub struct Directive {
 }
 
 impl Default for Metrics {
-    /// To the log, at its finest level: where no CloudWatch reads along.
+    /// Metrics that go to the log at its finest level, for runs without CloudWatch.
     fn default() -> Self {
         Self { stack: "local".into(), emit: |line| tracing::debug!(line, "metrics") }
     }
 }
 
 impl Metrics {
-    /// To standard output as they are, where CloudWatch finds them. Lambda only.
+    /// Metrics that go to standard output, where CloudWatch finds them. Only for Lambda.
     pub fn from_env(environment: &mut env::Environment) -> Self {
         let stack = environment.optional(env::STACK_NAME).unwrap_or_else(|| "call-ledger".to_owned());
         Self { stack: stack.into(), emit: to_stdout }
     }
 
-    /// Counts an answer to a webhook.
+    /// Counts an answer to a webhook: by its class for the alarms, and by its provider and outcome for people.
     pub(crate) fn delivery(&self, now: Timestamp, provider: &str, outcome: &str) {
         const DELIVERIES: Directive = Directive {
-            dimensions: &[&["stack", "outcome"], &["stack", "provider", "outcome"]],
+            dimensions: &[&["stack", "class"], &["stack", "provider", "outcome"]],
             metrics: &[("deliveries", "Count")],
         };
         #[derive(Serialize)]
         struct Delivery<'a> {
+            class: &'a str,
             provider: &'a str,
             outcome: &'a str,
             deliveries: u32,
         }
-        self.write(now, &[DELIVERIES], Delivery { provider, outcome, deliveries: 1 });
+        let class = class(outcome);
+        self.write(now, &[DELIVERIES], Delivery { class, provider, outcome, deliveries: 1 });
     }
 
     /// Counts that a function's sources could not be read again.
@@ -73,9 +75,9 @@ impl Metrics {
         self.write(now, &[SOURCES_UNREAD], Unread { sources_unread: 1 });
     }
 
-    /// Writes a line: an object's fields, and what to make of them.
+    /// Writes a line: the fields of an object, and the directives that tell how to read them.
     pub fn write(&self, now: Timestamp, directives: &[Directive], fields: impl Serialize) {
-        // Names, numbers and texts can all be written; and a metric is no reason to fail.
+        // Names, numbers and texts can always be written. If one can't, a lost metric must not fail the request.
         if let Ok(line) = self.line(now, directives, fields) {
             (self.emit)(&line);
         }
@@ -125,8 +127,25 @@ impl Serialize for Directive {
     }
 }
 
+/// Returns the class of an outcome. An alarm reads one class, however many outcomes and providers there are.
+///
+/// - `taken`: stored, or nothing to store.
+/// - `unfit`: genuine, but not readable or not fitting.
+/// - `mismatched`: its signature, token, account or source is not one of ours. The configuration may be wrong.
+/// - `refused`: not a delivery at all. Strangers send such requests all day.
+/// - `failed`: our fault. An outcome that is not listed here counts as failed, so that an alarm shows it.
+fn class(outcome: &str) -> &'static str {
+    match outcome {
+        "accepted" | "duplicate" | "revised" | "ignored" => "taken",
+        "quarantined" | "body_unreadable" => "unfit",
+        "signature_mismatch" | "token_mismatch" | "account_mismatch" | "source_unknown" => "mismatched",
+        "signature_missing" | "signature_malformed" | "method_not_allowed" | "body_too_large" => "refused",
+        _ => "failed",
+    }
+}
+
 fn to_stdout(line: &str) {
-    // A log that is closed is no reason to fail.
+    // A closed log must not fail the request.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
@@ -135,6 +154,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::proof::Rejection;
+    use crate::reply::Problem;
+
+    #[test]
+    fn only_our_own_mistakes_and_outcomes_without_a_class_are_failures() {
+        assert_eq!(class(Problem::unavailable().code), "failed");
+        assert_eq!(class(Problem::internal().code), "failed");
+        assert_eq!(class("an outcome of tomorrow"), "failed");
+        let rejections = [Rejection::SignatureMismatch, Rejection::TokenMismatch];
+        assert_eq!(rejections.map(|rejection| class(rejection.code())), ["mismatched"; 2]);
+        assert_eq!(class("accepted"), "taken");
+        assert_eq!(class("quarantined"), "unfit");
+        assert_eq!(class("method_not_allowed"), "refused");
+    }
 
     #[test]
     fn a_line_says_what_to_make_of_its_fields() {

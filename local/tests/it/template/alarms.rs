@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{of_type, template, texts};
+use super::{of_type, template};
 use crate::policies::compact;
 use crate::tidy::sources;
 
@@ -23,15 +23,37 @@ fn every_alarm_reaches_the_topic_and_says_what_to_do() {
         assert!(properties["TreatMissingData"].is_string(), "{id} leaves open what no data means");
         assert!(dashboard.contains(&format!("${{{id}.Arn}}")), "the dashboard does not show {id}");
     }
-    for metric in ["Errors", "Throttles"] {
-        let alarm = &template["Resources"][format!("Function{metric}Alarm")]["Properties"]["Metrics"];
-        let mut watched = Vec::new();
-        texts(alarm, &mut watched);
-        for (id, _) in of_type(&template, "AWS::Serverless::Function") {
-            assert!(watched.iter().any(|text| text == id), "no alarm for {metric} of {id}");
+    for (id, _) in of_type(&template, "AWS::Serverless::Function") {
+        for metric in ["Errors", "Throttles"] {
+            let alarm =
+                &template["Resources"][id.replace("Function", &format!("{metric}Alarm"))]["Properties"];
+            let function = json!([{ "Name": "FunctionName", "Value": { "Ref": id } }]);
+            assert_eq!(alarm["Namespace"], "AWS/Lambda", "no alarm for {metric} of {id}");
+            assert_eq!(alarm["MetricName"], metric, "no alarm for {metric} of {id}");
+            assert_eq!(alarm["Dimensions"], function, "no alarm for {metric} of {id}");
             let shown = format!("\"{metric}\", \"FunctionName\", \"${{{id}}}\"");
             assert!(dashboard.contains(&shown), "the dashboard shows no {metric} of {id}");
         }
+    }
+}
+
+#[test]
+fn no_alarm_has_more_metrics_than_cloudwatch_takes() {
+    for (id, alarm) in of_type(&template(), "AWS::CloudWatch::Alarm") {
+        let queries = alarm["Properties"]["Metrics"].as_array().map_or(&[][..], Vec::as_slice);
+        let metrics = queries.iter().filter(|query| query["MetricStat"].is_object()).count();
+        assert!(metrics <= 10, "{id} has {metrics} metrics; CloudWatch takes ten at most");
+    }
+}
+
+#[test]
+fn a_function_goes_back_on_its_own_errors_and_on_deliveries_that_fail() {
+    let template = template();
+    let of_all = &template["Globals"]["Function"]["DeploymentPreference"]["Alarms"];
+    assert_eq!(*of_all, json!([{ "Ref": "UnstoredDeliveriesAlarm" }]));
+    for (id, function) in of_type(&template, "AWS::Serverless::Function") {
+        let own = json!([{ "Ref": id.replace("Function", "ErrorsAlarm") }]);
+        assert_eq!(function["Properties"]["DeploymentPreference"]["Alarms"], own, "{id}");
     }
 }
 
@@ -46,7 +68,10 @@ fn alarms_and_dashboard_read_only_metrics_that_the_functions_write() {
         let known = written.contains(&(metric.to_owned(), dimensions.clone()));
         assert!(known, "no function writes {metric} by {dimensions:?}");
         for outcome in outcomes {
-            assert!(code.contains(&format!("\"{outcome}\"")), "{metric} never has the outcome {outcome}");
+            assert!(
+                code.contains(&format!("\"{outcome}\"")),
+                "{metric} never has the outcome or class {outcome}"
+            );
         }
         read += 1;
     };
@@ -59,7 +84,9 @@ fn alarms_and_dashboard_read_only_metrics_that_the_functions_write() {
             assert_eq!(metric["Dimensions"][0], stack, "another stack's {}", metric["MetricName"]);
             let dimensions = metric["Dimensions"].as_array().expect("a list");
             let names = dimensions.iter().filter_map(|dimension| dimension["Name"].as_str());
-            let outcomes = dimensions.iter().filter(|dimension| dimension["Name"] == "outcome");
+            let outcomes = dimensions
+                .iter()
+                .filter(|dimension| dimension["Name"] == "outcome" || dimension["Name"] == "class");
             let outcomes: Vec<_> = outcomes.filter_map(|dimension| dimension["Value"].as_str()).collect();
             let metric = metric["MetricName"].as_str().expect("a name");
             check(metric, names.map(str::to_owned).collect(), &outcomes);
