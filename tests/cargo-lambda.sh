@@ -8,15 +8,15 @@ TELNYX_CALL=v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ
 
 prove_release_build() {
     step "Release build"
-    prove "cargo lambda build --release --arm64 --bin telnyx" \
-        in_target cargo lambda build --release --arm64 --bin telnyx
+    prove "cargo lambda build --locked --release --arm64 --bin telnyx" \
+        in_target cargo lambda build --locked --release --arm64 --bin telnyx
     check "target/lambda/telnyx/bootstrap" arm64 "$(machine target/lambda/telnyx/bootstrap)"
 }
 
 # The first request to a function builds it, in the dev profile. It may take minutes, so it is built before.
 start_watch() {
     step "cargo lambda watch"
-    prove "dev build" cargo build --workspace --bins
+    prove "dev build" cargo build --locked --workspace --bins
     port=$(free_port) url="http://127.0.0.1:$port"
     sed "s/:8000/:$dynamodb_port/; s/:9001/:$s3_port/" events/watch.env >"$work/watch.env"
     start "$work/watch.log" cargo lambda watch --ignore-changes --env-file "$work/watch.env" \
@@ -71,7 +71,7 @@ prove_invoke() {
 # As a person types them, in two terminals.
 prove_commands_of_the_readme() {
     step "The README's commands"
-    start "$work/serve.log" cargo run -p local -- serve --in-memory
+    start "$work/serve.log" cargo run --locked -p local -- serve --in-memory
     if ! await 300 grep --extended-regexp '^ready|^Error' "$work/serve.log" || grep '^Error' "$work/serve.log"; then
         skip "cargo lambda watch on the README's ports" "$(tail -n 1 "$work/serve.log")"
         stop_last
@@ -80,7 +80,7 @@ prove_commands_of_the_readme() {
     start "$work/watch.log" cargo lambda watch --env-file events/watch.env --invoke-address 127.0.0.1 --invoke-port 9010
     await 60 curl --silent --output /dev/null http://127.0.0.1:9010/ || tail -n 20 "$work/watch.log"
     check "a signed form" '200 OK *"status":"accepted"*' \
-        "$(cargo run -p local -- send telnyx-call-completed --to http://127.0.0.1:9010)"
+        "$(cargo run --locked -p local -- send telnyx-call-completed --to http://127.0.0.1:9010)"
     cargo lambda invoke query --invoke-address 127.0.0.1 --invoke-port 9010 --data-file events/query-calls.json \
         >"$work/readme.answer"
     check "an event from a file" "200 0 calls" "$(python3 tests/answer.py <"$work/readme.answer")"

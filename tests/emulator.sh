@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves the release binaries under Lambda's runtime interface emulator, which needs no Docker and no account: each
 # is started as Lambda starts it, and invoked over HTTP. Many invocations of one process are cheap here, so this is
-# also where hostile events go.
+# where hostile events go. What providers send, and forgeries of it, deploy.sh sends to all functions at once.
 # shellcheck source=tests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -30,8 +30,7 @@ signed() { "$work/local" event "$1"; }
 
 # What every receiver does with events that API Gateway would not send, and providers neither.
 prove_refusals() {
-    local sample=$1 tampered=$2 said
-    check "$sample, forged" "401 $tampered" "$(signed "$sample" | python3 tests/tamper.py | invoke)"
+    local sample=$1 said
     check "$sample, not base64" "400 body_unreadable" \
         "$(signed "$sample" | change 'event.update(body="%%%", isBase64Encoded=True)' | invoke)"
     check "$sample, base64 cut off" "400 body_unreadable" \
@@ -49,15 +48,14 @@ prove_refusals() {
 }
 
 prove_receiver() {
-    local provider=$1 tampered=$2 samples name
+    local provider=$1 samples name
     step "$provider"
     boot "$provider"
     mapfile -t samples < <("$work/local" send --list | grep "^$provider-")
     for name in "${samples[@]}"; do
         check "$name" "200 accepted ?*" "$(signed "$name" | invoke)"
-        check "$name again" "200 duplicate ?*" "$(signed "$name" | invoke)"
     done
-    prove_refusals "${samples[0]}" "$tampered"
+    prove_refusals "${samples[0]}"
     check "$provider's log has no panic in it" 0 "$(grep --count panicked "$log" || true)"
     stop_last
 }
@@ -67,9 +65,6 @@ prove_query() {
     boot query
     check query-call "200 completed *" "$(invoke <events/query-call.json)"
     check query-calls "200 2 calls" "$(invoke <events/query-calls.json)"
-    check "query-calls, another token" "401 *" \
-        "$(change 'event["headers"]["authorization"] = "Bearer guessed"' <events/query-calls.json | invoke)"
-    check "query-calls, no token" "401 *" "$(change 'event["headers"].pop("authorization")' <events/query-calls.json | invoke)"
     stop_last
 }
 
@@ -111,10 +106,10 @@ prove "sam build --config-env local" in_target sam build --config-env local
 start_stores 127.0.0.1
 export_environment
 
-prove_receiver sautikit signature_mismatch
-prove_receiver telnyx signature_mismatch
-prove_receiver callkaro token_mismatch
-prove_receiver agni token_mismatch
+prove_receiver sautikit
+prove_receiver telnyx
+prove_receiver callkaro
+prove_receiver agni
 prove_query
 prove_recordings
 prove_no_start

@@ -7,7 +7,6 @@ of them and why.
 import collections
 import json
 import sys
-import urllib.parse
 import urllib.request
 
 
@@ -24,7 +23,6 @@ def counted(items):
 
 for day in sys.argv[2:]:
     for listed in sorted(get(f"/calls?day={day}")["calls"], key=lambda call: call["call_id"]):
-        path = [urllib.parse.quote(listed[name], safe="") for name in ("provider", "source", "call_id")]
-        call = get("/calls/" + "/".join(path))
+        call = get(listed["path"])
         name = f"{call['provider']} {call['call_id']} {call['status']}"
         print(name, counted(call["deliveries"]), counted(call["recordings"]), sep=": ")

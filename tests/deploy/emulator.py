@@ -1,0 +1,30 @@
+"""Runs MiniStack, an emulator of AWS, with two corrections. `AUTH=true` in the environment makes it enforce policies."""
+
+import json
+
+from ministack import app
+from ministack.core import iam_actions
+
+resource_of = iam_actions.extract_resource_arn
+
+
+def resource_with_path(service, method, path, headers, body, query, region, account):
+    """The resource that a request is about.
+
+    For a path in Parameter Store AWS asks whether the caller may read that path. MiniStack asks for "*", which no
+    narrow policy allows.
+    """
+    if service == "ssm" and headers.get("x-amz-target", "").endswith(".GetParametersByPath"):
+        return f"arn:aws:ssm:{region}:{account}:parameter{json.loads(body)['Path']}"
+    return resource_of(service, method, path, headers, body, query, region, account)
+
+
+iam_actions.extract_resource_arn = resource_with_path
+
+# The functions trust public certificates only, so they speak to the emulator without TLS. The bucket's policy refuses
+# that, and has to see their requests as they would come to AWS.
+pin_request_origin = app.pin_request_origin
+app.pin_request_origin = lambda address, tls: pin_request_origin(address, True)
+
+if __name__ == "__main__":
+    app.main()
