@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::tidy::read;
 
 mod alarms;
+mod rendered;
 
 /// What an access log may say of a request: nothing that a token or a person could be in.
 const LOGGED: &[&str] = &[

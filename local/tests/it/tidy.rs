@@ -11,7 +11,7 @@ use shared::provider::Provider;
 
 use crate::template::{of_type, template};
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
