@@ -1,5 +1,7 @@
+use serde_json::{Map, json};
+
 use super::*;
-use crate::record::merge;
+use crate::record::{LargeValue, Stamp, merge};
 
 /// The record of two events, with something in every place where a value can be.
 fn record() -> Record {
