@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::ledger::applied::EventBody;
+use crate::ledger::item::number;
 use crate::record::Stamp;
 
 const NOW: &str = "2026-06-27T10:05:00.000Z";
