@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::error::CopyError;
-use crate::upload::PART_BYTES;
+use crate::limits::PART_BYTES;
 
 /// The unit in which room is counted.
 const BLOCK_BYTES: usize = 64 * 1024;

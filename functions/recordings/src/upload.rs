@@ -11,6 +11,7 @@ use self::digests::Digests;
 use self::parts::Parts;
 use self::put::{Body, Put, same_bytes};
 use crate::error::CopyError;
+use crate::limits::PART_BYTES;
 use crate::memory::{Memory, Room};
 use crate::name::{Name, suffix};
 use crate::sniff::{Media, SniffError, sniff};
@@ -21,10 +22,6 @@ mod parts;
 mod put;
 
 pub(crate) use found::find;
-
-/// The size of a part, and the largest recording that is written in one request. S3 takes parts from
-/// 5 MiB and 10,000 of them, so this suffices for 80 GiB.
-pub(crate) const PART_BYTES: usize = 8 << 20;
 
 /// A recording on its way into the bucket.
 #[derive(Debug)]
