@@ -15,17 +15,17 @@ use self::values::ObjectStore;
 use crate::aws::Aws;
 use crate::provider::Provider;
 
-pub mod applied;
 mod entry;
-pub mod evidence;
-pub mod item;
-pub mod jobs;
-pub mod key;
-pub mod packing;
 mod plan;
-pub mod read;
-pub mod values;
 mod write;
+pub mod jobs;
+pub mod read;
+pub mod item;
+pub mod key;
+pub mod applied;
+pub mod evidence;
+pub mod values;
+pub mod packing;
 
 pub use entry::{Content, Entry};
 pub use plan::{Condition, Kind, Outcome, Plan, Seen, Write, plan};

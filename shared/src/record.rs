@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod field;
-mod large;
-mod merge;
 mod registers;
+mod merge;
 mod render;
+mod large;
 mod stored;
 
 pub use field::{FIELDS, Field, field};
@@ -26,7 +26,7 @@ pub use large::{LargeValue, Sized};
 pub use merge::merge;
 pub use stored::{Column, RecordError, Restored, Stored, TRANSCRIPT};
 
-/// What one or more events say about one call.
+/// The content of one or more events about one call.
 #[derive(Clone, Default)]
 pub struct Record {
     registers: Registers,

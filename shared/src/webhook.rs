@@ -30,10 +30,10 @@ use refusal::Refusal;
 /// little more than this.
 pub const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long a delivery may take. CallKaro gives up after five seconds.
+/// The time that a delivery may take. CallKaro gives up after five seconds.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long deliveries' bodies are kept, unless configured otherwise.
+/// The time that deliveries' bodies are kept, unless configured otherwise.
 const DEFAULT_RETENTION_DAYS: u64 = 400;
 
 /// Receives one provider's webhooks.

@@ -19,15 +19,15 @@ use shared::telemetry;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
-mod call;
-mod cursor;
-mod large;
-mod list;
-mod parameters;
-mod path;
-mod recording;
 mod route;
+mod parameters;
+mod cursor;
+mod list;
+mod call;
+mod recording;
+mod large;
 mod weight;
+mod path;
 
 use route::Route;
 

@@ -21,7 +21,7 @@ pub struct EventBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied(Vec<u8>);
 
-/// What a call knows of an event.
+/// The answer of a call to the question whether an event was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// Nothing.

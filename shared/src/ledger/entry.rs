@@ -16,13 +16,13 @@ use crate::timestamp::Timestamp;
 /// A verified delivery with all that the ledger keeps of it.
 #[derive(Clone)]
 pub struct Entry {
-    /// Who sent it.
+    /// The provider that sent it.
     pub provider: Provider,
     /// To which source.
     pub source: String,
     /// When it arrived.
     pub received_at: Timestamp,
-    /// How it proved itself.
+    /// The proof of its sender.
     pub proof: Proof,
     /// The SHA-256 of the body.
     pub body_sha256: [u8; 32],
@@ -34,11 +34,11 @@ pub struct Entry {
     pub(super) event_body: EventBody,
     /// The headers that are kept, and the body.
     pub(super) evidence: Evidence,
-    /// What to do with it.
+    /// The use that the ledger makes of it.
     pub content: Content,
 }
 
-/// What the ledger does with a delivery.
+/// The use that the ledger makes of a delivery.
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Apply it to its call's record.
@@ -47,7 +47,7 @@ pub enum Content {
     Ignored {
         /// The provider's name for it.
         kind: String,
-        /// What makes two deliveries the same event.
+        /// The key that two deliveries of one event share.
         dedupe_key: Option<String>,
         /// The call it is about, if it names one.
         call_id: Option<String>,
@@ -124,7 +124,7 @@ impl Entry {
         Some(Self { content, ..self.clone() })
     }
 
-    /// What makes two deliveries the same event: the provider's key, or the body's hash.
+    /// The key that two deliveries of one event share: the provider's key, or the body's hash.
     pub(super) fn dedupe_key(&self) -> String {
         self.content.dedupe_key(&self.body_sha256)
     }

@@ -16,22 +16,22 @@ pub const PK: &str = "pk";
 pub const SK: &str = "sk";
 /// A call's sort key.
 pub const CALL: &str = "CALL";
-/// How a delivery's sort key starts.
+/// The start of a delivery's sort key.
 pub const DELIVERY_PREFIX: &str = "DELIVERY#";
-/// How a recording's sort key starts.
+/// The start of a recording's sort key.
 pub const RECORDING_PREFIX: &str = "RECORDING#";
 
 /// The longest name in bytes that stands in a key as it is; a longer one is replaced by its hash.
 /// DynamoDB takes sort keys of 1,024 bytes, S3 object keys as long.
 const MAX_NAME_BYTES: usize = 512;
 
-/// What marks a hashed name. No name of a provider's starts so; one that did would be hashed too.
+/// The start of a hashed name. A provider's name that starts like this is hashed, too.
 const HASHED: &str = "sha256:";
 
-/// How many partitions a day's calls are spread over in the `by-time` index.
+/// The number of partitions of a day's calls in the `by-time` index.
 pub const DAY_SHARDS: u64 = 4;
 
-/// How many partitions the due work is spread over in the `work` index.
+/// The number of partitions of the due work in the `work` index.
 pub const WORK_SHARDS: u64 = 8;
 
 /// An item's key.
@@ -75,7 +75,7 @@ pub fn call(provider: &str, source: &str, call_id: &str) -> Key {
     Key { pk: format!("CALL#{provider}#{source}#{}", name(call_id)), sk: CALL.to_owned() }
 }
 
-/// How the partition keys of a source's calls begin; of all of a provider's, without a source.
+/// The start of the partition keys of a source's calls; without a source, of all calls of the provider.
 pub fn calls_prefix(provider: &str, source: Option<&str>) -> String {
     source.map_or_else(|| format!("CALL#{provider}#"), |source| format!("CALL#{provider}#{source}#"))
 }

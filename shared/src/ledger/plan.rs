@@ -86,7 +86,7 @@ pub enum Condition {
     Seen {
         /// The attribute's name.
         attribute: &'static str,
-        /// What was seen of it; `None` if the item has none.
+        /// The value that was seen; `None` if the item has none.
         value: Option<aws_sdk_dynamodb::types::AttributeValue>,
     },
 }

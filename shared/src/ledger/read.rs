@@ -1,6 +1,6 @@
 //! Reading the ledger: the calls of a day or of a party, one call's whole story.
 //!
-//! What must not leave the table is not asked of it: no link of a recording, no delivery's body or
+//! The table is never asked for what must not leave it: no link of a recording, no delivery's body or
 //! headers.
 
 mod listing;

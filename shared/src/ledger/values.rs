@@ -31,7 +31,7 @@ const MIN_OBJECT_BYTES: usize = 1024;
 /// The most values of one record in the bucket. More would take longer to put than a provider waits.
 const MAX_OBJECTS: usize = 256;
 
-/// How long to wait for somebody else's put of the same object.
+/// The pause after a put that conflicts with another put of the same object.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The record fits in no item, even with its large values in the bucket.

@@ -14,7 +14,7 @@ use super::plan::{Condition, Outcome, Plan, Seen, Write, plan};
 use super::values::Object;
 use super::{Entry, Ledger, StoreError, unavailable};
 
-/// How many objects are put at a time.
+/// The number of objects that are put at a time.
 const PUTS_AT_ONCE: usize = 32;
 
 /// The pause before the second try; doubled for each one after it, with jitter.

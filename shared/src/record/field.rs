@@ -5,13 +5,13 @@
 pub struct Field {
     /// Where it stands in the answer; dots separate the levels.
     pub path: &'static str,
-    /// What stands there.
+    /// The kind of its value.
     pub shape: Shape,
-    /// What it means, with its unit.
+    /// Its meaning, with the unit.
     pub about: &'static str,
 }
 
-/// What stands at a field's path.
+/// The kind of value at a field's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// One value, null while unknown.
@@ -25,7 +25,7 @@ pub enum Shape {
 /// The path of the call's status.
 pub(super) const STATUS: &str = "status";
 
-/// Whether a path is one of a status, which merges by more than which event is later.
+/// Returns whether a path is one of a status, which merges by more than which event is later.
 pub(super) fn is_status(path: &str) -> bool {
     path == STATUS || path == "dial.status" || path.ends_with(".provider_status")
 }
@@ -33,7 +33,7 @@ pub(super) fn is_status(path: &str) -> bool {
 /// The path of the map whose entries have fields of their own: `recordings.<id>.<field>`.
 pub(super) const RECORDINGS: &str = "recordings";
 
-/// Whether a path is in [`FIELDS`], or an entry of one of its maps.
+/// Returns whether a path is in [`FIELDS`], or an entry of one of its maps.
 pub(super) fn is_known(path: &str) -> bool {
     FIELDS.iter().any(|field| match field.shape {
         Shape::Value | Shape::Set => field.path == path,

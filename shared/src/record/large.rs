@@ -1,7 +1,7 @@
 //! Values that are too large for an item: they are in the bucket, and the record knows which they are.
 //!
-//! What stands in the bucket is told beside the values and never among them, so nothing in a payload
-//! can be taken for it.
+//! The values in the bucket are listed beside the other values and never among them, so nothing in a payload
+//! can be taken for one of them.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,7 @@ impl Record {
         }
     }
 
-    /// What is in the bucket, by path, the smallest first.
+    /// The values in the bucket, by path, the smallest first.
     pub fn large_values(&self) -> Vec<(Path, LargeValue)> {
         let fields = self.registers.iter().filter_map(|register| {
             register.large.as_ref().map(|large| (register.path.clone(), large.clone()))

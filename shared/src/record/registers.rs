@@ -20,7 +20,7 @@ pub(crate) struct Register {
     pub(crate) large: Option<LargeValue>,
 }
 
-/// How many registers a record may have for each new one to be compared with all of them.
+/// The number of registers up to which each new one is compared with all of them.
 const FEW: usize = 128;
 
 /// At most one register per path, once it is settled.

@@ -24,8 +24,8 @@ use serde_json::Value;
 
 use super::{Path, Record};
 
-mod restore;
 mod store;
+mod restore;
 
 /// The fields and lists that are packed.
 pub const TRANSCRIPT: [&str; 2] = ["transcript.text", "transcript.turns"];

@@ -57,7 +57,7 @@ pub(in crate::ledger) struct Written {
 /// A CALL item that was read.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What lists show.
+    /// The columns, which lists show.
     pub columns: Columns,
     /// The record.
     pub record: Record,
@@ -65,7 +65,7 @@ pub struct Call {
     pub applied: Option<Applied>,
     /// When the first delivery was applied, RFC 3339 UTC.
     pub first_seen_at: String,
-    /// What of the record could not be read, each a sentence; empty if all of it could.
+    /// The parts of the record that can't be read, each a sentence; empty if there are none.
     pub unreadable: Vec<String>,
 }
 

@@ -24,7 +24,7 @@ use crate::ledger::values::Object;
 use crate::proof::Scheme;
 use crate::timestamp::rfc3339;
 
-/// What was done with a delivery.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is in the record.
@@ -62,7 +62,7 @@ impl State {
 /// A delivery as a call's story shows it: without its headers and body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Delivery {
-    /// What makes two deliveries the same event.
+    /// The key that two deliveries of one event share.
     pub dedupe_key: Option<String>,
     /// applied, ignored or quarantined.
     pub state: Option<String>,
@@ -78,9 +78,9 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// When it arrived, RFC 3339 UTC.
     pub received_at: Option<String>,
-    /// What the check vouches for: signed or bearer.
+    /// The trust that the check gives: `signed` or `bearer`.
     pub trust: Option<String>,
-    /// How it was checked.
+    /// The kind of check.
     pub verification: Option<String>,
 }
 

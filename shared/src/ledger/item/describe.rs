@@ -8,7 +8,7 @@ use super::{Item, SK, call, delivery, get_text, is_newer};
 use crate::ledger::key;
 use crate::record::Record;
 
-/// What takes the place of a link's query, which may hold credentials.
+/// The text in place of a link's query, which may hold credentials.
 const REDACTED: &str = "?(left out)";
 
 /// The item with every attribute readable.

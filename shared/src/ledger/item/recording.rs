@@ -28,7 +28,7 @@ mod job;
 pub use end::{Copied, End, Reason};
 pub use job::{Job, Link};
 
-/// What the `work` index calls due recordings: `recording#<shard>`.
+/// The partitions of due recordings in the `work` index: `recording#<shard>`.
 pub(in crate::ledger) const WORK: &str = "recording";
 
 /// The attribute of the recording's id, only where the key holds its hash instead.
@@ -88,12 +88,12 @@ impl State {
         Self::from_name(get_text(item, "state")?)
     }
 
-    /// Whether it ended without a copy.
+    /// Returns whether it ended without a copy.
     pub const fn has_failed(self) -> bool {
         matches!(self, Self::Expired | Self::Rejected | Self::Failed)
     }
 
-    /// Whether it waits for a copier.
+    /// Returns whether it waits for a copier.
     pub const fn is_waiting(self) -> bool {
         matches!(self, Self::Pending | Self::Retry)
     }
@@ -110,11 +110,11 @@ pub struct Recording {
     pub source_host: Option<String>,
     /// When the link stops working, RFC 3339 UTC.
     pub source_expires_at: Option<String>,
-    /// How long it is, whole seconds.
+    /// Its duration in whole seconds.
     pub duration_seconds: Option<u64>,
-    /// How large it is, bytes.
+    /// Its size in bytes.
     pub size_bytes: Option<u64>,
-    /// How many audio channels it has.
+    /// The number of its audio channels.
     pub channels: Option<u64>,
     /// Its media type.
     pub content_type: Option<String>,
@@ -124,9 +124,9 @@ pub struct Recording {
     pub sha512: Option<String>,
     /// Where the copy is in the bucket.
     pub s3_key: Option<String>,
-    /// How often copying was tried.
+    /// The number of attempts to copy it.
     pub attempts: Option<u64>,
-    /// What went wrong the last time.
+    /// The error of the last attempt.
     pub last_error: Option<String>,
     /// Why it ended without a copy.
     pub reason: Option<String>,
@@ -227,7 +227,7 @@ pub(in crate::ledger) fn version(item: &Item) -> u64 {
     get_number(item, "version").unwrap_or(0)
 }
 
-/// Whether a link should replace the one of a job that was seen: the recording is not copied and this
+/// Returns whether a link should replace the one of a job that was seen: the recording is not copied and this
 /// link is newer.
 ///
 /// Of two links the one that lasts longer is newer, whichever came first. Where that can't be told, the

@@ -21,7 +21,7 @@ pub struct Listing {
     pub before: Option<String>,
 }
 
-/// What the calls of a list have in common; an index each.
+/// The property that the calls of a list share; each has an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
     /// The UTC day, `YYYY-MM-DD`.
@@ -32,10 +32,10 @@ pub enum By {
     To(String),
 }
 
-/// What a call must have besides, as far as it is given.
+/// The filters, as far as they are given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Who sent it.
+    /// The provider that sent it.
     pub provider: Option<Provider>,
     /// To which source.
     pub source: Option<String>,
@@ -52,7 +52,7 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// What the record shows for a status that no event has set.
+/// The status of a call whose status no event has set.
 const UNKNOWN_STATUS: &str = "unknown";
 
 impl Ledger {
@@ -153,7 +153,7 @@ impl Filter {
         if conditions.is_empty() { query } else { query.filter_expression(conditions.join(" AND ")) }
     }
 
-    /// How the partition keys begin of the calls of the provider and the source, as far as they are given.
+    /// The start of the partition keys of the calls of the provider and the source, as far as they are given.
     fn prefixes(&self) -> Vec<String> {
         match (self.provider, self.source.as_deref()) {
             (None, None) => Vec::new(),

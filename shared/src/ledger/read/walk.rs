@@ -8,13 +8,13 @@ use futures_util::future::try_join_all;
 /// cursor: a rare filter must not turn one request into a scan.
 pub(super) const MAX_READS: usize = 20;
 
-/// How many entries more than its share a partition is asked for at first: the shares are not even.
+/// The number of entries beyond its share that a partition is first asked for: the shares are not even.
 const SPARE: usize = 8;
 
 /// One answer of the table about one partition.
 #[derive(Debug)]
 pub(super) struct Read<T> {
-    /// What was found, by descending key.
+    /// The entries found, by descending key.
     pub(super) found: Vec<(String, T)>,
     /// The key down to which, inclusive, nothing is left to find; `None` if that is all there is.
     pub(super) down_to: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Read<T> {
 pub(super) struct Walked<T> {
     /// By descending key, at most as many as asked for.
     pub(super) found: Vec<(String, T)>,
-    /// What is left has lower keys than this; `None` if nothing is.
+    /// The entries left have lower keys than this; `None` if there are none left.
     pub(super) rest_before: Option<String>,
 }
 

@@ -231,7 +231,7 @@ impl Columns {
         value.as_deref().map(Value::from)
     }
 
-    /// What the columns say of a call whose record can't be read.
+    /// A record of the columns alone, for a call whose record can't be read.
     pub(super) fn record(&self) -> Record {
         let mut record = Record::default();
         for (field, value) in self.own() {

@@ -17,16 +17,16 @@ pub enum End {
     Retry {
         /// When to try again.
         at: Timestamp,
-        /// What was in the way.
+        /// The reason.
         reason: Reason,
-        /// What to add to the object's name, if its name is taken by other bytes.
+        /// The suffix of the object's name, if the plain name is taken by other bytes.
         key_suffix: Option<String>,
     },
     /// Not tried at all; the attempt does not count.
     PutBack {
         /// When it is due again.
         at: Timestamp,
-        /// What was in the way.
+        /// The reason.
         reason: Reason,
     },
     /// The link no longer works.
@@ -52,7 +52,7 @@ pub struct Copied {
     pub crc64nvme: String,
     /// Its entity tag, as S3 has it.
     pub etag: String,
-    /// What its bytes say it is.
+    /// The media type that its bytes show.
     pub content_type: String,
 }
 
@@ -61,7 +61,7 @@ pub struct Copied {
 pub struct Reason {
     /// The stable code.
     pub code: &'static str,
-    /// What else there is to say.
+    /// More about it; may be empty.
     pub detail: String,
 }
 
@@ -77,7 +77,7 @@ impl End {
         }
     }
 
-    /// What was in the way, unless the recording is stored.
+    /// The reason for which there is no copy; `None` if the recording is stored.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Stored(_) => None,

@@ -11,7 +11,7 @@ use crate::timestamp::Timestamp;
 pub struct Job {
     /// Its item.
     pub key: Key,
-    /// Whose recording it is.
+    /// The provider that announced the recording.
     pub provider: Provider,
     /// Through which source it was announced.
     pub source: String,
@@ -27,7 +27,7 @@ pub struct Job {
     pub announced_size_bytes: Option<u64>,
     /// The day under which the object is filed, `yyyy/mm/dd`.
     pub object_day: String,
-    /// What to add to the object's name, if the plain name was found taken by other bytes.
+    /// The suffix of the object's name, if the plain name is taken by other bytes.
     pub key_suffix: Option<String>,
     /// Which attempt this is, from 1, since the job last became due anew.
     pub attempt: u32,
@@ -35,7 +35,7 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When the job last became due anew: announced, given another link, or asked for by a person.
     pub due_since: Timestamp,
-    /// What proves that the job is ours.
+    /// The lease, which proves that the job is ours.
     pub(in crate::ledger) lease: String,
 }
 
