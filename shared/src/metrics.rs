@@ -154,7 +154,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::proof::Rejection;
+    use crate::proof::ProofError;
     use crate::reply::Problem;
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(class(Problem::unavailable().code), "failed");
         assert_eq!(class(Problem::internal().code), "failed");
         assert_eq!(class("an outcome of tomorrow"), "failed");
-        let rejections = [Rejection::SignatureMismatch, Rejection::TokenMismatch];
+        let rejections = [ProofError::SignatureMismatch, ProofError::TokenMismatch];
         assert_eq!(rejections.map(|rejection| class(rejection.code())), ["mismatched"; 2]);
         assert_eq!(class("accepted"), "taken");
         assert_eq!(class("quarantined"), "unfit");

@@ -28,6 +28,9 @@ pub(super) const MAX_TRANSCRIPT_BYTES: usize = 256 * 1024;
 /// The smallest value that goes to the bucket to make an item fit. Smaller ones would not help.
 const MIN_OBJECT_BYTES: usize = 1024;
 
+/// About how much of an item tells where one value is.
+const POINTER_BYTES: usize = 128;
+
 /// The most values of one record in the bucket. More would take longer to put than a provider waits.
 const MAX_OBJECTS: usize = 256;
 
@@ -125,18 +128,20 @@ pub(super) fn take_out_large(
             left.push(sized);
         }
     }
-    for sized in left {
-        let bytes = size(record)?;
-        if bytes <= max_bytes {
-            break;
+    let mut left = left.into_iter();
+    // Measured again after each round: how much smaller the item gets by a packed value is not known before.
+    loop {
+        let mut excess = size(record)?.saturating_sub(max_bytes);
+        if excess == 0 {
+            return if objects.len() <= MAX_OBJECTS { Ok(objects) } else { Err(TooLargeError) };
         }
-        if sized.bytes < MIN_OBJECT_BYTES || objects.len() >= MAX_OBJECTS {
-            return Err(TooLargeError);
+        while excess > 0 {
+            let next = left.next().filter(|sized| sized.bytes >= MIN_OBJECT_BYTES);
+            let sized = next.filter(|_| objects.len() < MAX_OBJECTS).ok_or(TooLargeError)?;
+            objects.push(take_out(record, pk, &sized));
+            excess = excess.saturating_sub(sized.bytes - POINTER_BYTES);
         }
-        objects.push(take_out(record, pk, &sized));
     }
-    let fits = objects.len() <= MAX_OBJECTS && size(record)? <= max_bytes;
-    if fits { Ok(objects) } else { Err(TooLargeError) }
 }
 
 fn take_out(record: &mut Record, pk: &str, Sized { path, .. }: &Sized) -> Object {

@@ -83,6 +83,18 @@ fn many_middling_values_go_to_the_bucket_until_the_rest_fits() {
 }
 
 #[test]
+fn values_too_many_to_put_in_time_send_the_delivery_to_quarantine() {
+    let mut data = json!({ "callSid": "c" });
+    for index in 0..2_000 {
+        data[format!("field-{index}")] = json!("x".repeat(1_900));
+    }
+    let body = json!({ "event": "call_ended", "data": data });
+    let mut table = Table::default();
+    assert_eq!(table.apply(&entry(Provider::Callkaro, &body.to_string())), Outcome::Quarantined);
+    assert_eq!(get_text(table.of("DELIVERY")[0], "reason"), Some("record_too_large"));
+}
+
+#[test]
 fn a_long_transcript_is_packed_and_a_very_long_one_is_in_the_bucket() {
     let turns = |count: usize, random: bool| -> Value {
         let mut rng = fastrand::Rng::with_seed(1);
