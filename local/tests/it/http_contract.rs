@@ -1,17 +1,17 @@
 //! Every row of the HTTP contract, and what hostile or broken senders do, over HTTP.
 
 use anyhow::Context as _;
-use http::Method;
-use jiff::{SignedDuration, Timestamp};
 use local::client::Answer;
-use local::gateway::HttpRequest;
 use local::keys;
-use local::sample::{self, Sample};
+use local::sample::Sample;
 use local::stack::Options;
 use serde_json::{Value, json};
 use shared::provider::{self, Provider};
 
 use crate::bed::{Bed, post, text};
+
+mod oddities;
+mod refusals;
 
 const SAUTIKIT: &str = "/webhooks/sautikit/default";
 const TELNYX: &str = "/webhooks/telnyx/default";
@@ -94,79 +94,6 @@ async fn unknown_kinds_are_kept_and_ignored() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A path, headers, and the answer they get.
-type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], (u16, &'a str));
-
-#[tokio::test]
-async fn wrong_proofs_are_refused_and_nothing_is_stored() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let sample = Sample::load("sautikit-call-completed")?;
-    let (name, good) = provider::sign_sautikit(&keys::sautikit(), sample.body.as_bytes());
-    let body = sample.body.clone().into_bytes();
-    let rows: [Row<'_>; 9] = [
-        (SAUTIKIT, &[], (401, "signature_missing")),
-        (SAUTIKIT, &[(name, "")], (401, "signature_missing")),
-        (SAUTIKIT, &[(name, "zz")], (401, "signature_malformed")),
-        (SAUTIKIT, &[(name, &good), (name, &good)], (401, "signature_malformed")),
-        (SAUTIKIT, &[(name, &format!("{good}, {good}"))], (401, "signature_malformed")),
-        (SAUTIKIT, &[(name, &"0".repeat(64))], (401, "signature_mismatch")),
-        (TELNYX, &[("telnyx-timestamp", "1")], (401, "signature_missing")),
-        ("/webhooks/callkaro/default/wrong-token", &[], (401, "token_mismatch")),
-        ("/webhooks/agni/default/%00", &[], (401, "token_mismatch")),
-    ];
-    for (path, headers, expected) in rows {
-        let answer = bed.client.send(post(path, headers, body.clone())).await?;
-        assert_eq!(code(&answer), expected, "{path} {headers:?}");
-        assert!(
-            answer.body["message"].is_string() && answer.body["request_id"].is_string(),
-            "{}",
-            answer.body
-        );
-    }
-    // Another provider's good token is no token.
-    let crossed = format!("/webhooks/callkaro/default/{}", keys::AGNI_TOKEN);
-    assert_eq!(code(&bed.client.send(post(&crossed, &[], body.clone())).await?), (401, "token_mismatch"));
-    // White space around the value and the case of the name are no part of the proof.
-    let padded = format!("  {good} ");
-    let answer = bed.client.send(post(SAUTIKIT, &[("X-SAUTIKIT-SIGNATURE", &padded)], body)).await?;
-    assert_eq!(said(&answer), (200, "accepted"));
-    assert_eq!(bed.items_of("DELIVERY").await?.len(), 1);
-    Ok(())
-}
-
-#[tokio::test]
-async fn another_account_than_the_pinned_one_is_forbidden() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let mut sample = Sample::load("agni-call-completed")?;
-    sample.set("org_id", "somebody-else")?;
-    let answer = bed.client.send(post(&agni(), &[], sample.body)).await?;
-    assert_eq!(code(&answer), (403, "account_mismatch"));
-    assert_eq!(bed.items().await?.len(), 0);
-    Ok(())
-}
-
-#[tokio::test]
-async fn unknown_sources_methods_and_paths_are_told_apart() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    for path in
-        ["/webhooks/sautikit/nobody", "/webhooks/sautikit/de%66ault2", "/webhooks/sautikit/%F0%9F%93%9E"]
-    {
-        assert_eq!(code(&bed.client.send(post(path, &[], "{}")).await?), (404, "source_unknown"), "{path}");
-    }
-    for method in [Method::GET, Method::PUT, Method::DELETE] {
-        let request = HttpRequest { method: method.clone(), ..post(SAUTIKIT, &[], "") };
-        let answer = bed.client.send(request).await?;
-        assert_eq!(
-            (code(&answer), &answer.headers["allow"]),
-            ((405, "method_not_allowed"), &"POST".parse()?),
-            "{method}"
-        );
-    }
-    assert_eq!(bed.client.send(post("/webhooks/nobody/default", &[], "{}")).await?.status, 404);
-    assert_eq!(bed.client.send(post("/webhooks/sautikit/default/extra", &[], "{}")).await?.status, 404);
-    Ok(())
-}
-
 #[tokio::test]
 async fn four_mebibytes_are_taken_and_one_byte_more_is_not() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
@@ -198,82 +125,6 @@ async fn four_mebibytes_are_taken_and_one_byte_more_is_not() -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn unreadable_bodies_of_providers_that_sign_are_quarantined() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let deep = format!("{{\"kind\":{}", "[".repeat(100_000));
-    let bodies: [&[u8]; 7] = [b"", b"not json", b"\xff\xfe", b"\0\0", b"null", b"[]", deep.as_bytes()];
-    for body in bodies {
-        assert_eq!(said(&signed(&bed, body).await?), (200, "quarantined"), "{body:?}");
-        assert_eq!(said(&signed(&bed, body).await?), (200, "quarantined"), "{body:?}");
-    }
-    let no_call = signed(&bed, r#"{"kind":"call.completed","event_id":"e","data":{}}"#).await?;
-    assert_eq!((said(&no_call), &no_call.body["call_id"]), ((200, "quarantined"), &Value::Null));
-    for form in [&b""[..], b"\xff", b"CallSid=%ff", b"CallStatus=completed"] {
-        assert_eq!(said(&bed.deliver(Provider::Telnyx, form).await?), (200, "quarantined"), "{form:?}");
-    }
-    let items = bed.items().await?;
-    assert_eq!(items.len(), bodies.len() + 1 + 4);
-    for item in &items {
-        assert!(text(item, "pk").starts_with("EVENT#"), "{item:?}");
-        assert!(text(item, "work_shard").starts_with("quarantined#"), "{item:?}");
-        assert!(["body_unreadable", "call_id_missing"].contains(&text(item, "reason")), "{item:?}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn unreadable_bodies_of_providers_that_do_not_sign_are_the_senders_mistake() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let deep = "[".repeat(100_000);
-    for path in [callkaro(), agni()] {
-        for body in [&b""[..], b"not json", b"\xff", b"[]", b"{}", deep.as_bytes()] {
-            let answer = bed.client.send(post(&path, &[("content-type", "application/json")], body)).await?;
-            assert_eq!(code(&answer), (400, "body_unreadable"), "{path} {body:.20?}");
-        }
-    }
-    assert_eq!(bed.items().await?.len(), 0);
-    Ok(())
-}
-
-#[tokio::test]
-async fn stale_and_future_deliveries_are_quarantined_unless_applied_before() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let sample = Sample::load("telnyx-call-completed")?;
-    let call_sid = "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ";
-    let at = |seconds| sample.request("default", Timestamp::now() + SignedDuration::from_secs(seconds));
-    let stale = bed.client.send(at(-400)).await?;
-    assert_eq!((said(&stale), stale.body["call_id"].as_str()), ((200, "quarantined"), Some(call_sid)));
-    assert_eq!(said(&bed.client.send(at(400)).await?), (200, "quarantined"));
-    assert_eq!(bed.items_of("CALL").await?.len(), 0, "a stale delivery changes no record");
-    assert_eq!(bed.items_of("RECORDING").await?.len(), 0);
-
-    // It does not stand in the way of a sound copy, and is a duplicate after it.
-    assert_eq!(said(&bed.client.send(at(0)).await?), (200, "accepted"));
-    assert_eq!(said(&bed.client.send(at(-400)).await?), (200, "duplicate"));
-    let states: Vec<_> = bed
-        .items_of("DELIVERY")
-        .await?
-        .iter()
-        .map(|item| [text(item, "state"), text(item, "reason")].join(" "))
-        .collect();
-    assert_eq!(states, ["applied "], "the sound copy of the same body resolves the stale one");
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_stale_body_that_differs_from_the_applied_one_is_quarantined() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    bed.sample("telnyx-call-completed").await?;
-    let mut other = Sample::load("telnyx-call-completed")?;
-    other.set("CallDuration", "9999")?;
-    let old = Timestamp::now() - SignedDuration::from_secs(3600);
-    assert_eq!(said(&bed.client.send(other.request("default", old)).await?), (200, "quarantined"));
-    let call_sid = "v3:9X2vxPDFY2RHSJ1EdMS0RHRksMTg7ldNxdjWbVr9zBjbGjGsSe-aiQ";
-    assert_eq!(bed.call(Provider::Telnyx, call_sid).await?["duration_seconds"], 45);
-    Ok(())
-}
-
-#[tokio::test]
 async fn one_source_never_touches_another_s_calls() -> anyhow::Result<()> {
     let mut options = Options::in_memory()?;
     let mut sources: Value = serde_json::from_str(&options.sources)?;
@@ -296,172 +147,6 @@ async fn one_source_never_touches_another_s_calls() -> anyhow::Result<()> {
     keys.sort_unstable();
     let id = "01900000-0000-7000-8000-000000000003";
     assert_eq!(keys, [format!("CALL#sautikit#default#{id}"), format!("CALL#sautikit#kenya-prod#{id}")]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn odd_ids_are_calls_like_any_other() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let long = "é".repeat(1024);
-    let ids = [
-        "a/b",
-        "a#b",
-        "a%2Fb",
-        "a:b",
-        "..",
-        "../../x",
-        "📞",
-        " ",
-        "\u{0}",
-        "a?b=c",
-        "a~b",
-        "sha256:x",
-        &long,
-        &format!("{}y", "x".repeat(2000)),
-    ];
-    for id in ids {
-        let body = json!({ "kind": "call.completed", "event_id": id, "data": { "call_id": id, "recording_id": id } });
-        assert_eq!(said(&signed(&bed, body.to_string()).await?), (200, "accepted"), "{id}");
-        assert_eq!(said(&signed(&bed, body.to_string()).await?), (200, "duplicate"), "{id}");
-        // No URL of a browser's or of most clients' has a segment of two dots.
-        if id != ".." {
-            assert_eq!(bed.call(Provider::Sautikit, id).await?["call_id"], id);
-        }
-    }
-    assert_eq!(bed.items_of("CALL").await?.len(), ids.len());
-    let too_long =
-        json!({ "kind": "call.completed", "event_id": "e", "data": { "call_id": "x".repeat(2049) } });
-    assert_eq!(said(&signed(&bed, too_long.to_string()).await?), (200, "quarantined"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn times_at_the_ends_of_their_range_are_no_harm() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let times = [
-        "0000-01-01T00:00:00Z",
-        "9999-12-30T22:00:00.999Z",
-        "-009999-01-02T01:59:59Z",
-        "1970-01-01T00:00:00Z",
-        "99999-01-01T00:00:00Z",
-        "x",
-    ];
-    for (index, time) in times.into_iter().enumerate() {
-        let body = json!({ "kind": "call.completed", "event_id": index.to_string(), "occurred_at": time,
-            "data": { "call_id": index.to_string(), "ended_at": time, "answered_at": i64::MAX, "duration_seconds": i64::MAX } });
-        assert_eq!(said(&signed(&bed, body.to_string()).await?), (200, "accepted"), "{time}");
-        bed.call(Provider::Sautikit, &index.to_string()).await?;
-    }
-    let body = r#"{"event":"call_ended","data":{"callSid":"c","time":"9999-12-31 23:59:59","call_duration":9223372036854775807}}"#;
-    assert_eq!(said(&bed.deliver(Provider::Callkaro, body).await?), (200, "accepted"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_store_that_is_down_is_our_outage() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let nowhere = "127.0.0.1:1".parse()?;
-    let aws = local::stack::aws(nowhere, nowhere);
-    let ledger = shared::ledger::Ledger::new(&aws, "none", "none", 1);
-    let sources = shared::sources::Sources::from_json(&Options::in_memory()?.sources)?;
-    let webhook = shared::webhook::Webhook::new(Provider::Sautikit, sources, ledger);
-    let sample = Sample::load("sautikit-call-completed")?;
-    let request = sample.request("default", Timestamp::now());
-    let (_, event) = local::gateway::event(&request, Timestamp::now()).context("no route")?;
-    let event = serde_json::from_value(event)?;
-    let answer = shared::lambda::answer(|request| webhook.respond(request, Timestamp::now()), event).await;
-    assert_eq!((answer.status_code, &answer.headers["retry-after"]), (503, &"1".parse()?));
-    let body: Value = serde_json::from_slice(answer.body.as_deref().context("no body")?)?;
-    assert_eq!(body["error"], "unavailable");
-    // The same delivery is taken once the store is back.
-    assert_eq!(
-        said(
-            &bed.client
-                .send(sample::request(Provider::Sautikit, "default", sample.body.into(), Timestamp::now()))
-                .await?
-        ),
-        (200, "accepted")
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_body_that_is_not_the_base64_it_is_said_to_be_is_a_bad_request() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let sources = shared::sources::Sources::from_json(&Options::in_memory()?.sources)?;
-    let webhook = shared::webhook::Webhook::new(Provider::Telnyx, sources, bed.stack.ledger.clone());
-    for body in ["%%%", "QUJ", "QUJD=", "QUJDRA", "é"] {
-        let mut event = Sample::load("telnyx-call-completed")?.event("default", Timestamp::now())?;
-        event["body"] = json!(body);
-        let event = serde_json::from_value(event)?;
-        let answer =
-            shared::lambda::answer(|request| webhook.respond(request, Timestamp::now()), event).await;
-        assert_eq!(answer.status_code, 400, "{body}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_bug_of_ours_costs_one_request_and_says_so() -> anyhow::Result<()> {
-    let event =
-        serde_json::from_value(Sample::load("agni-call-completed")?.event("default", Timestamp::now())?)?;
-    let answer = shared::lambda::answer(async |_| std::panic::resume_unwind(Box::new("a bug")), event).await;
-    let body: Value = serde_json::from_slice(answer.body.as_deref().context("no body")?)?;
-    assert_eq!((answer.status_code, &body["error"]), (500, &json!("internal")));
-    assert!(body["request_id"].as_str().is_some_and(|id| id.starts_with("local-")), "{body}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn fields_of_absurd_length_lose_nothing() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    let long = "x".repeat(500_000);
-    let bodies = [
-        json!({ "kind": "call.completed", "event_id": long, "data": { "call_id": "id" } }),
-        json!({ "kind": "call.recording.ready", "event_id": "1", "data": { "call_id": "rid", "recording_id": long, "download_url": "https://m.example/a" } }),
-        json!({ "kind": "call.recording.ready", "event_id": "1", "data": { "call_id": "url", "recording_id": "r", "download_url": format!("https://m.example/{long}") } }),
-        json!({ "kind": "call.completed", "event_id": "1", "data": { "call_id": "from", "from": long, "status": long } }),
-    ];
-    for body in &bodies {
-        assert_eq!(
-            said(&signed(&bed, body.to_string()).await?),
-            (200, "accepted"),
-            "{:.60}",
-            body.to_string()
-        );
-        assert_eq!(
-            said(&signed(&bed, body.to_string()).await?),
-            (200, "duplicate"),
-            "{:.60}",
-            body.to_string()
-        );
-    }
-    let kind = json!({ "kind": long, "event_id": "1", "data": { "call_id": "kind" } });
-    assert_eq!(said(&signed(&bed, kind.to_string()).await?), (200, "ignored"));
-    let call = bed.call(Provider::Sautikit, "from").await?;
-    assert_eq!(
-        (call["from"]["raw"].as_str().map(str::len), call["from"]["e164"].is_null()),
-        (Some(500_000), true)
-    );
-    // The link that can't be one is in the record, and there is no job for it.
-    let jobs = bed.items_of("RECORDING").await?;
-    assert_eq!(jobs.len(), 1, "only the recording with a link that can be fetched has a job");
-    Ok(())
-}
-
-#[tokio::test]
-async fn deep_values_stay_readable_through_later_events() -> anyhow::Result<()> {
-    let bed = Bed::start().await?;
-    for (index, depth) in [60, 64, 65, 100, 120, 126, 200].into_iter().enumerate() {
-        let deep = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-        let body = format!(
-            r#"{{"kind":"call.completed","event_id":"{index}","data":{{"call_id":"c","deep-{depth}":{deep}}}}}"#
-        );
-        assert_eq!(said(&signed(&bed, body).await?), (200, "accepted"), "{depth}");
-    }
-    let call = bed.call(Provider::Sautikit, "c").await?;
-    assert!(call["extensions"]["data.deep-64"].is_array() && call["extensions"]["data.deep-65"].is_string());
-    assert_eq!(call["revision"], 7);
     Ok(())
 }
 
