@@ -161,6 +161,8 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         },
     })
     .await?;
+    // Before anybody is told that it is ready: from then on, a signal ends it cleanly.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let (address, dynamodb, s3) = (stack.address, stack.dynamodb, stack.s3);
     writeln!(
         io::stdout(),
@@ -178,7 +180,6 @@ Read the ledger:
 Ctrl-C ends it.",
         local::keys::QUERY_TOKEN,
     )?;
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     stack.stop().await
 }

@@ -128,7 +128,7 @@ async fn a_panic_is_logged_with_its_place_and_without_what_it_met() -> anyhow::R
     ensure!(ended.status.success(), "{said}");
     ensure!(said.contains(r#""message":"the handler panicked""#), "{said}");
     let panics: Vec<_> = said.lines().filter(|line| line.contains(r#""message":"panicked""#)).collect();
-    ensure!(panics.len() == 2 && panics.iter().all(|line| line.contains("logs.rs:")), "{said}");
+    ensure!(panics.len() == 2 && panics.iter().all(|line| line.contains("logs/processes.rs:")), "{said}");
     Ok(())
 }
 

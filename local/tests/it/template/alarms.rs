@@ -105,7 +105,7 @@ fn alarms_and_dashboard_read_only_metrics_that_the_functions_write() {
         let names: Vec<_> = series.split("\", \"").take(2).collect();
         check(names[0], vec![names[1].to_owned()], &[]);
     }
-    assert!(read > 15, "the test has lost what it reads: {read}");
+    assert!(read >= 15, "the test has lost what it reads: {read}");
 }
 
 /// The series that code without white space writes: a metric, and the names of its dimensions.

@@ -143,8 +143,8 @@ pub(in crate::ledger) fn object(entry: &Entry, state: State) -> Option<Object> {
 /// The object key of the packed evidence of a delivery that is in a state: evidence expires, but not while
 /// it is in quarantine.
 pub fn evidence_key(state: State, pk: &str, body_sha256: &str) -> String {
-    let kind = if state == State::Quarantined { "quarantine" } else { "evidence" };
-    format!("{kind}/{}{body_sha256}", key::folder(pk).unwrap_or_default())
+    let kind = if state == State::Quarantined { "quarantine/" } else { "evidence/" };
+    format!("{kind}{}{body_sha256}", key::folder(pk).unwrap_or_default())
 }
 
 impl Delivery {
