@@ -3,7 +3,7 @@
 //! Evidence and transcripts are packed. A frame ([RFC 8878]) carries its size, a checksum and the number
 //! of its dictionary, so it can be read by itself. What is read is bounded, whatever a frame claims.
 //!
-//! Each provider has its own dictionaries ([`Provider::dictionaries`]). The parameters are the cheapest
+//! Each provider has its own dictionaries (`Provider::dictionaries`). The parameters are the cheapest
 //! that do well with a dictionary: higher levels save next to nothing, lower ones make new text larger.
 //!
 //! [RFC 8878]: https://www.rfc-editor.org/rfc/rfc8878
