@@ -126,7 +126,12 @@ impl Recordings {
                 self.attempt_all(self.due_keys(budget), budget).await
             }
         };
-        tracing::info!(?summary, "recordings handled");
+        // Most minutes have nothing due; a line for each would hide the others.
+        if summary == Summary::default() {
+            tracing::debug!("nothing was due");
+        } else {
+            tracing::info!(?summary, "recordings handled");
+        }
         unavailable.map_or(Ok(summary), Err)
     }
 
