@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use http::StatusCode;
 use serde_json::Value;
+use url::Url;
 
 use crate::gateway::HttpRequest;
 use crate::keys;
@@ -86,6 +87,24 @@ pub fn http() -> anyhow::Result<reqwest::Client> {
 
 /// The path of a call in the read API.
 pub fn call_path(provider: &str, source: &str, call_id: &str) -> String {
-    let call_id = percent_encoding::utf8_percent_encode(call_id, percent_encoding::NON_ALPHANUMERIC);
-    format!("/calls/{provider}/{source}/{call_id}")
+    format!("/calls/{provider}/{source}/{}", query::path::encode(call_id))
+}
+
+/// The base URL that a person means: without a scheme, it is `http` for this machine and for any address
+/// with a port, else `https`.
+///
+/// # Errors
+/// It is no URL of a server.
+pub fn base_url(text: &str) -> anyhow::Result<String> {
+    let is_plain = text.starts_with("localhost") || text.contains(':');
+    let url = match text {
+        _ if text.contains("://") => text.to_owned(),
+        _ if is_plain => format!("http://{text}"),
+        _ => format!("https://{text}"),
+    };
+    let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    if !parsed.is_some_and(|url| url.has_host() && url.query().is_none()) {
+        bail!("--to {text} is no address of a server; write it as http://127.0.0.1:9000")
+    }
+    Ok(url.trim_end_matches('/').to_owned())
 }

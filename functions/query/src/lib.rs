@@ -27,7 +27,7 @@ mod call;
 mod recording;
 mod large;
 mod weight;
-mod path;
+pub mod path;
 
 use route::Route;
 

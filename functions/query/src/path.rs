@@ -13,7 +13,7 @@ pub(crate) fn of(call: &Columns) -> String {
 }
 
 /// An id as a part of a path.
-pub(crate) fn encode(id: &str) -> String {
+pub fn encode(id: &str) -> String {
     let only_dots = !id.is_empty() && id.bytes().all(|byte| byte == b'.');
     let mut part = String::with_capacity(id.len());
     for byte in id.bytes() {
