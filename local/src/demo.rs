@@ -11,9 +11,9 @@ use shared::provider::Provider;
 use tokio::time::Instant;
 
 use crate::client::{Client, call_path};
-use crate::origin;
 use crate::sample::{self, Sample};
 use crate::stack::{BUCKET, Options, Stack};
+use crate::{origin, program};
 
 /// How long the copies may take.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -39,8 +39,8 @@ pub async fn run() -> anyhow::Result<()> {
     )?;
 
     let mut samples = Vec::new();
-    for name in sample::names()? {
-        let mut sample = Sample::load(&name)?;
+    for name in sample::names() {
+        let mut sample = Sample::load(name)?;
         sample.link(&format!("http://{media}/{name}.wav?X-Amz-Signature=local"))?;
         samples.push(sample);
     }
@@ -85,7 +85,8 @@ pub async fn run() -> anyhow::Result<()> {
     writeln!(io::stdout(), "The same events in reverse order, to another source, gave the same records.")?;
     writeln!(
         io::stdout(),
-        "\nNext: `cargo run -p local` keeps serving; `cargo run -p local -- --help` says what else there is."
+        "\nNext: `{0} serve` keeps serving; `{0} --help` shows the other commands.",
+        program::name(),
     )?;
     stack.stop().await
 }

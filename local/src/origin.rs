@@ -11,20 +11,24 @@ use tokio::net::TcpListener;
 /// Samples per second: telephone quality.
 const SAMPLE_RATE: u32 = 8_000;
 
-/// Serves `/<name>.wav` until the task ends: a second of a tone, its pitch from the name.
+/// Serves [`router`] on a free port until the task ends.
 ///
 /// # Errors
 /// No port is free.
 pub async fn serve() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, router()).await });
+    Ok(address)
+}
+
+/// Answers `/<name>.wav` with a second of a tone, its pitch from the name.
+pub fn router<State: Clone + Send + Sync + 'static>() -> Router<State> {
     let recording = async |axum::extract::Path(name): axum::extract::Path<String>| {
         let pitch = 300.0 + 20.0 * f64::from(name.bytes().fold(0_u8, u8::wrapping_add) % 20);
         ([(CONTENT_TYPE, "audio/wav"), (ETAG, "\"1\"")], tone(pitch, 1))
     };
-    let router = Router::new().route("/{name}", get(recording));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(address)
+    Router::new().route("/{name}", get(recording))
 }
 
 /// Some seconds of a sine as a WAV file: RIFF, PCM, mono, 16 bits.

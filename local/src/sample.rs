@@ -1,8 +1,8 @@
-//! The sample webhooks under `events/`: listing, changing, signing and sending them.
+//! The sample webhooks of `events/`: the list, the changes to one, its signed request.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::{fs, str};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
@@ -11,9 +11,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use serde_json::Value;
 use shared::event::BodyFormat;
+use shared::proof::SenderKeys;
 use shared::provider::Provider;
 use url::form_urlencoded;
 
+use crate::embedded;
 use crate::gateway::{self, HttpRequest};
 use crate::keys;
 
@@ -28,25 +30,25 @@ pub struct Sample {
     pub body: String,
 }
 
-/// The folder of the event files.
-pub fn folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../events"))
+/// The names of all samples, in order.
+pub fn names() -> Vec<&'static str> {
+    embedded::SAMPLES.iter().map(|(name, _)| *name).collect()
 }
 
-/// The names of all webhook samples, in order.
+/// The files of samples in a folder, in order: those that are named `<provider>-<kind>.json`.
 ///
 /// # Errors
 /// The folder can't be read.
-pub fn names() -> anyhow::Result<Vec<String>> {
-    let mut names = BTreeSet::new();
-    for file in fs::read_dir(folder()).context("events/ can't be read")? {
-        let file = file?.file_name().to_string_lossy().into_owned();
-        let name = file.strip_suffix(".json").unwrap_or_default();
-        if provider_of(name).is_some() {
-            names.insert(name.to_owned());
+pub fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for file in fs::read_dir(folder).with_context(|| format!("{} can't be read", folder.display()))? {
+        let file = file?;
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.strip_suffix(".json").and_then(provider_of).is_some() {
+            files.insert(file.path());
         }
     }
-    Ok(names.into_iter().collect())
+    Ok(files.into_iter().collect())
 }
 
 fn provider_of(name: &str) -> Option<Provider> {
@@ -54,29 +56,66 @@ fn provider_of(name: &str) -> Option<Provider> {
 }
 
 impl Sample {
-    /// Reads `events/<name>.json`: its body is the sample.
+    /// The sample of a name.
     ///
     /// # Errors
     /// There is no such sample; the message lists those there are.
     pub fn load(name: &str) -> anyhow::Result<Self> {
         let name = name.strip_suffix(".json").unwrap_or(name);
-        let names = names()?;
-        ensure!(
-            names.iter().any(|known| known == name),
-            "there is no event {name}; there are:\n  {}",
-            names.join("\n  ")
-        );
+        let Some((_, event)) = embedded::SAMPLES.iter().find(|(known, _)| *known == name) else {
+            bail!("there is no event {name}; there are:\n  {}", names().join("\n  "));
+        };
+        Self::from_event(name, event)
+    }
+
+    /// The sample that is the body of an API Gateway event.
+    ///
+    /// # Errors
+    /// The name is not `<provider>-<kind>`, or the event has no body that is text.
+    pub fn from_event(name: &str, event: &str) -> anyhow::Result<Self> {
         let provider = provider_of(name).context("an event is named <provider>-<kind>")?;
-        let event = fs::read_to_string(folder().join(format!("{name}.json")))?;
-        let event: Value =
-            serde_json::from_str(&event).with_context(|| format!("events/{name}.json is not JSON"))?;
-        let body = event["body"].as_str().context("the event has no body")?;
+        let event: Value = serde_json::from_str(event).with_context(|| format!("{name} is not JSON"))?;
+        let body = event["body"].as_str().with_context(|| format!("{name} has no body"))?;
         let body = if event["isBase64Encoded"] == true {
             BASE64_STANDARD.decode(body)?
         } else {
             body.as_bytes().to_vec()
         };
         Ok(Self { name: name.to_owned(), provider, body: String::from_utf8(body)? })
+    }
+
+    /// Sets a field that the body has; see [`Sample::set`].
+    ///
+    /// # Errors
+    /// The body has no such field; the message lists those with the nearest names.
+    pub fn change(&mut self, path: &str, value: &str) -> anyhow::Result<()> {
+        let known = self.paths()?;
+        if known.iter().any(|known| known == path) {
+            return self.set(path, value);
+        }
+        let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_lowercase();
+        let mut nearest: Vec<_> = known
+            .iter()
+            .map(|known| {
+                let whole = strsim::normalized_damerau_levenshtein(path, known);
+                let name = strsim::normalized_damerau_levenshtein(&last(path), &last(known));
+                (whole.max(name), known.as_str())
+            })
+            .collect();
+        nearest.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let nearest: Vec<_> = nearest.into_iter().take(3).map(|(_, path)| path).collect();
+        bail!("{} has no field {path}; the nearest are: {}", self.name, nearest.join(", "))
+    }
+
+    /// The path of every field of the body.
+    fn paths(&self) -> anyhow::Result<Vec<String>> {
+        if self.provider.body_format() == BodyFormat::Form {
+            let fields = form_urlencoded::parse(self.body.as_bytes());
+            return Ok(fields.map(|(name, _)| name.into_owned()).collect());
+        }
+        let mut paths = Vec::new();
+        collect_paths(&serde_json::from_str(&self.body)?, "", &mut paths);
+        Ok(paths)
     }
 
     /// Sets one field of the body: a dotted path in JSON, a name in a form.
@@ -127,9 +166,14 @@ impl Sample {
         self.body.contains(name).then_some(path)
     }
 
-    /// The request that the provider would send to a source at a time, signed.
+    /// The request that the provider would send to a source at a time, signed with the local keys.
     pub fn request(&self, source: &str, at: Timestamp) -> HttpRequest {
-        request(self.provider, source, self.body.as_bytes().to_vec(), at)
+        self.request_with(&keys::of(self.provider), source, at)
+    }
+
+    /// The request that the provider would send to a source at a time, signed with these keys.
+    pub fn request_with(&self, keys: &SenderKeys, source: &str, at: Timestamp) -> HttpRequest {
+        signed(self.provider, keys, source, self.body.as_bytes().to_vec(), at)
     }
 
     /// The API Gateway event of that request.
@@ -143,8 +187,20 @@ impl Sample {
     }
 }
 
+fn collect_paths(value: &Value, path: &str, paths: &mut Vec<String>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        collect_paths(value, &path, paths);
+        paths.push(path);
+    }
+}
+
 /// The request with which a provider delivers a body to a source, signed with the local keys.
 pub fn request(provider: Provider, source: &str, body: Vec<u8>, at: Timestamp) -> HttpRequest {
+    signed(provider, &keys::of(provider), source, body, at)
+}
+
+fn signed(provider: Provider, keys: &SenderKeys, source: &str, body: Vec<u8>, at: Timestamp) -> HttpRequest {
     let mut headers = HeaderMap::new();
     let mut put = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -153,7 +209,7 @@ pub fn request(provider: Provider, source: &str, body: Vec<u8>, at: Timestamp) -
     };
     put("user-agent", provider.name());
     put("content-type", provider.body_format().content_type());
-    let proof = provider.sign(&keys::of(provider), &body, at);
+    let proof = provider.sign(keys, &body, at);
     for (name, value) in &proof.headers {
         put(name, value);
     }
@@ -162,17 +218,17 @@ pub fn request(provider: Provider, source: &str, body: Vec<u8>, at: Timestamp) -
     HttpRequest { method: Method::POST, path, query: String::new(), headers, body }
 }
 
-/// Signs every webhook's event file anew, and answers which ones.
+/// Signs every sample of a folder anew, with the local keys, and returns the files it wrote.
 ///
 /// # Errors
-/// A file can't be read or written.
-pub fn resign(at: Timestamp) -> anyhow::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for name in names()? {
-        let event = Sample::load(&name)?.event("default", at)?;
-        let path = folder().join(format!("{name}.json"));
-        fs::write(&path, format!("{event:#}\n"))?;
-        paths.push(path);
+/// The folder has no samples, or a file can't be read or written.
+pub fn resign(folder: &Path, at: Timestamp) -> anyhow::Result<Vec<PathBuf>> {
+    let files = files(folder)?;
+    ensure!(!files.is_empty(), "{} has no file <provider>-<kind>.json", folder.display());
+    for path in &files {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let event = Sample::from_event(&name, &fs::read_to_string(path)?)?.event("default", at)?;
+        fs::write(path, format!("{event:#}\n"))?;
     }
-    Ok(paths)
+    Ok(files)
 }

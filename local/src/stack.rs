@@ -1,12 +1,13 @@
 //! The whole bundle in one process: both stores, every function, what invokes them.
 
 use std::fmt;
+use std::fs::TryLockError;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use aws_sdk_dynamodb::config::Credentials as AwsCredentials;
 use query::Query;
 use recordings::Recordings;
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 
 use self::functions::Functions;
 use self::triggers::Triggers;
-use crate::{Credentials, Storage, dynamodb, s3};
+use crate::{Credentials, Storage, dynamodb, embedded, s3};
 
 mod functions;
 mod triggers;
@@ -31,6 +32,8 @@ mod triggers;
 pub const TABLE: &str = "call-ledger";
 /// The bucket's name in local runs.
 pub const BUCKET: &str = "call-ledger-recordings";
+/// Where a local server has the recordings of samples: `/sample-recordings/<sample>.wav`.
+pub const SAMPLE_RECORDINGS: &str = "/sample-recordings";
 /// The region that local clients sign for.
 pub const REGION: &str = "us-east-1";
 /// The key pair of local clients.
@@ -102,7 +105,7 @@ impl Options {
     /// Everything in memory on free ports, with the committed sources: for the demo and for tests.
     ///
     /// # Errors
-    /// `events/sources.json` can't be read.
+    /// None today: all that it needs is compiled in.
     pub fn in_memory() -> anyhow::Result<Self> {
         Ok(Self {
             host: "127.0.0.1".to_owned(),
@@ -110,22 +113,11 @@ impl Options {
             dynamodb_port: 0,
             s3_port: 0,
             storage: Storage::Memory,
-            sources: read_sources(Path::new("events/sources.json"))?,
+            sources: embedded::SOURCES.to_owned(),
             schedule: Some(Duration::from_secs(1)),
             policy: Policy::local(),
         })
     }
-}
-
-/// Reads a file of sources, from here or from the repository's root.
-///
-/// # Errors
-/// It can't be read; the message names it.
-pub fn read_sources(path: &Path) -> anyhow::Result<String> {
-    let in_repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path);
-    std::fs::read_to_string(path).or_else(|_| std::fs::read_to_string(in_repository)).with_context(|| {
-        format!("the sources in {} can't be read; --sources names another file", path.display())
-    })
 }
 
 impl Stack {
@@ -144,22 +136,17 @@ impl Stack {
             access_key_id: ACCESS_KEY_ID.to_owned(),
             secret_access_key: SECRET_ACCESS_KEY.to_owned(),
         };
-        let listen = async |port| {
-            let listener = TcpListener::bind((options.host.as_str(), port)).await;
-            listener.with_context(|| {
-                format!(
-                    "{}:{port} can't be listened on; choose another port, or 0 for a free one",
-                    options.host
-                )
-            })
-        };
-        let listener = listen(options.port).await?;
-        let dynamodb_server =
-            dynamodb::serve(listen(options.dynamodb_port).await?, &options.storage, stopped(&stopping))?;
-        let s3_server =
-            s3::serve(listen(options.s3_port).await?, &options.storage, &credentials, stopped(&stopping))?;
-        let template = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml"))?;
-        dynamodb_server.create_table(TABLE, &dynamodb::table_definition(&template, "CallsTable")?)?;
+        let host = options.host.as_str();
+        let listener = listen(host, options.port, "--port").await?;
+        let dynamodb_listener = listen(host, options.dynamodb_port, "--dynamodb-port").await?;
+        let s3_listener = listen(host, options.s3_port, "--s3-port").await?;
+        let storage = &options.storage;
+        let s3_server = s3::serve(s3_listener, storage, &credentials, stopped(&stopping))
+            .map_err(|error| unusable(storage, "s3", &error))?;
+        let table = dynamodb::table_definition(embedded::TEMPLATE, "CallsTable")?;
+        let dynamodb_server = dynamodb::serve(dynamodb_listener, storage, stopped(&stopping))
+            .and_then(|server| server.create_table(TABLE, &table).map(|()| server))
+            .map_err(|error| unusable(storage, "dynamodb.sqlite", &error))?;
 
         let aws = aws(dynamodb_server.address, s3_server.address);
         create_bucket(&aws).await?;
@@ -221,6 +208,34 @@ impl Stack {
         self.dynamodb_server.stopped().await?;
         self.s3_server.stopped().await
     }
+}
+
+/// Listens on a port; the flag is the one that chooses another.
+async fn listen(host: &str, port: u16, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            anyhow!("port {port} is in use; choose another with {flag}, such as {flag} 0 for a free one")
+        }
+        _ => anyhow!("{host}:{port} can't be listened on: {error}; --host and {flag} choose another address"),
+    })
+}
+
+/// The error of a store that can't open its data.
+fn unusable(storage: &Storage, name: &str, error: &anyhow::Error) -> anyhow::Error {
+    let Storage::Folder(folder) = storage else { return anyhow!("{error:#}") };
+    let is_in_use = error.chain().any(|cause| cause.is::<TryLockError>());
+    if is_in_use {
+        return anyhow!(
+            "the data in {} is in use by another process; stop that process, or choose another folder with \
+             --data-dir",
+            folder.display()
+        );
+    }
+    anyhow!(
+        "the data in {} can't be read: {error:#}. Move {} away, or choose another folder with --data-dir",
+        folder.join(name).display(),
+        folder.display(),
+    )
 }
 
 /// Clients for stores on these addresses.

@@ -16,7 +16,9 @@ use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::provider::Provider;
 use shared::webhook::Webhook;
 
+use super::SAMPLE_RECORDINGS;
 use crate::gateway::{self, Function, HttpRequest};
+use crate::origin;
 
 /// API Gateway's limit for a body.
 const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
@@ -60,9 +62,13 @@ async fn forward(State(functions): State<Arc<Functions>>, request: AxumRequest) 
 }
 
 impl Functions {
-    /// Everything that is answered, with what says that somebody is there.
+    /// The functions, `/healthz`, and the recordings that samples link when they are sent to a local server.
     pub(super) fn router(self) -> Router {
-        Router::new().route("/healthz", get(async || "ok\n")).fallback(forward).with_state(Arc::new(self))
+        Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .nest(SAMPLE_RECORDINGS, origin::router())
+            .fallback(forward)
+            .with_state(Arc::new(self))
     }
 
     async fn answer(

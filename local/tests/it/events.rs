@@ -17,14 +17,15 @@ use shared::webhook::Webhook;
 use tokio::time::Instant;
 
 use crate::bed::Bed;
+use crate::tidy::read;
 
 #[tokio::test]
 async fn every_committed_event_is_genuine_at_the_time_it_was_signed() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
-    let sources = Sources::from_json(&std::fs::read_to_string(sample::folder().join("sources.json"))?)?;
-    let names = sample::names()?;
+    let sources = Sources::from_json(&read("events/sources.json"))?;
+    let names = sample::names();
     for name in &names {
-        let event = std::fs::read_to_string(sample::folder().join(format!("{name}.json")))?;
+        let event = read(&format!("events/{name}.json"));
         let signed_at = serde_json::from_str::<Value>(&event)?["requestContext"]["timeEpoch"].as_i64();
         let signed_at = Timestamp::from_millisecond(signed_at.context("no time")?)?;
         let event: ApiGatewayV2httpRequest = serde_json::from_str(&event)?;
@@ -44,8 +45,7 @@ async fn every_committed_event_is_genuine_at_the_time_it_was_signed() -> anyhow:
 }
 
 fn committed(name: &str) -> anyhow::Result<Value> {
-    let path = sample::folder().join(format!("{name}.json"));
-    Ok(serde_json::from_str(&std::fs::read_to_string(path)?)?)
+    Ok(serde_json::from_str(&read(&format!("events/{name}.json")))?)
 }
 
 #[tokio::test]
@@ -85,10 +85,10 @@ async fn the_events_of_the_read_api_are_answered() -> anyhow::Result<()> {
 
 #[test]
 fn forms_are_committed_in_base64_as_api_gateway_hands_them_over() -> anyhow::Result<()> {
-    for name in sample::names()? {
-        let event = std::fs::read_to_string(sample::folder().join(format!("{name}.json")))?;
+    for name in sample::names() {
+        let event = read(&format!("events/{name}.json"));
         let event: Value = serde_json::from_str(&event)?;
-        let is_form = Sample::load(&name)?.provider.body_format() == BodyFormat::Form;
+        let is_form = Sample::load(name)?.provider.body_format() == BodyFormat::Form;
         assert_eq!(event["isBase64Encoded"], is_form, "{name}");
     }
     Ok(())

@@ -201,8 +201,8 @@ async fn no_storm_of_faults_loses_or_doubles_an_effect() -> anyhow::Result<()> {
     let mut random = fastrand::Rng::with_seed(7);
     let quick: Vec<_> = FAULTS.into_iter().filter(|fault| *fault != Fault::Slow).collect();
     let mut events = Vec::new();
-    for name in sample::names()? {
-        let mut sample = Sample::load(&name)?;
+    for name in sample::names() {
+        let mut sample = Sample::load(name)?;
         if let Some(path) = sample.recording_path() {
             sample.set(path, "https://media.invalid/r.wav")?;
         }

@@ -18,9 +18,9 @@ use tokio::task::JoinSet;
 
 use crate::watch::{self, Client};
 
-/// `local serve` on free ports, and the address it says it is ready on.
+/// `call-ledger serve` on free ports, and the address it says it is ready on.
 async fn serve(data: &Path) -> anyhow::Result<(Child, String)> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_call-ledger"))
         .args(["serve", "--port", "0", "--dynamodb-port", "0", "--s3-port", "0", "--data-dir"])
         .arg(data)
         .stdout(Stdio::piped())
@@ -28,7 +28,7 @@ async fn serve(data: &Path) -> anyhow::Result<(Child, String)> {
         .env_remove("RUST_LOG")
         .kill_on_drop(true)
         .spawn()?;
-    watch::output("the log of `local serve`", child.stderr.take().context("no log")?);
+    watch::output("the log of `call-ledger serve`", child.stderr.take().context("no log")?);
     let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
     let ready = lines.next_line().await?.context("it ended at once")?;
     let words: Vec<_> = ready.split(' ').collect();
@@ -128,7 +128,7 @@ async fn sigterm_ends_it_cleanly_within_two_seconds() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_has_had_enough_is_no_error() -> anyhow::Result<()> {
     for arguments in [&["send", "--list"][..], &["event", "agni-call-completed"]] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_call-ledger"))
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test that can't go on should stop")]
 
 mod bed;
+mod cli;
 mod columns;
 mod concurrency;
 mod copier;

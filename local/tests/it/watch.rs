@@ -17,7 +17,7 @@ use http::{HeaderMap, StatusCode};
 use local::client::Answer;
 use local::gateway::HttpRequest;
 use local::sample::{self, Sample};
-use local::{keys, stack};
+use local::{embedded, keys, stack};
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 use serde_json::Value;
@@ -88,8 +88,7 @@ fn any_of(texts: &[String]) -> String {
 fn secrets() -> Vec<String> {
     let mut secrets = [keys::QUERY_TOKEN, stack::SECRET_ACCESS_KEY].map(str::to_owned).to_vec();
     secrets.extend(Provider::ALL.map(keys::of).into_iter().flat_map(|keys| [keys.secret, keys.url_token]));
-    let sources = stack::read_sources("events/sources.json".as_ref()).expect("the sources can be read");
-    let sources: Value = serde_json::from_str(&sources).expect("the sources are JSON");
+    let sources: Value = serde_json::from_str(embedded::SOURCES).expect("the sources are JSON");
     for source in
         sources.as_object().into_iter().flatten().filter_map(|(_, named)| named.as_object()).flatten()
     {
@@ -111,8 +110,8 @@ struct Said {
 impl Said {
     fn read() -> anyhow::Result<Self> {
         let mut said = Self::default();
-        for name in sample::names()? {
-            let Sample { provider, body, .. } = Sample::load(&name)?;
+        for name in sample::names() {
+            let Sample { provider, body, .. } = Sample::load(name)?;
             if provider.body_format() == BodyFormat::Form {
                 for (name, value) in form_urlencoded::parse(body.as_bytes()) {
                     said.hear(&name, &value);
