@@ -1,4 +1,4 @@
-//! One attempt at one job: take it, copy it, write down what came of it.
+//! One attempt at one job: lease it, copy the recording, write the result.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -20,18 +20,18 @@ use crate::summary::Attempted;
 use crate::upload::{self, Upload};
 use crate::{Budget, Recordings};
 
-/// How jobs are leased. A lease is renewed while the copy goes on, so that a dead copier's job is due
-/// again soon, and not when the longest copy would be over.
+/// The times of a lease. It is short and is renewed during the copy, so that the job of a copier that died is
+/// due again soon.
 #[derive(Clone, Copy, Debug)]
 pub struct Leasing {
     /// How long a lease lasts.
     pub seconds: u64,
     /// How often it is renewed.
     pub renewal: Duration,
-    /// The pause before a renewal that failed is tried again.
+    /// The pause before a failed renewal is tried again.
     pub pause: Duration,
-    /// How long before its end a lease that could not be renewed is given up: clocks differ, and nobody
-    /// else may have the job while we copy.
+    /// How long before its end a lease that could not be renewed is given up. Clocks differ, and two copiers
+    /// must not have the job at the same time.
     pub margin: Duration,
 }
 
@@ -42,14 +42,14 @@ impl Default for Leasing {
     }
 }
 
-/// The least time for looking at what an earlier copier left.
+/// The least time for the search for an earlier copy.
 const LOOKING_BACK: Duration = Duration::from_secs(3);
 
-/// How often what came of an attempt is tried to be written down.
+/// How often writing the result of an attempt is tried.
 const FINISH_ATTEMPTS: u32 = 4;
 
 impl Recordings {
-    /// Tries one job, if it is due and nobody else has it.
+    /// Tries one job if it is due and no other copier has it.
     pub(crate) async fn attempt(&self, key: &Key, budget: Budget) -> Result<Attempted, StoreError> {
         if Instant::now() >= budget.taking {
             return Ok(Attempted::Skipped);
@@ -59,7 +59,7 @@ impl Recordings {
             Leased::Taken(job) => job,
             Leased::NotDue => return Ok(Attempted::Skipped),
             Leased::Unreadable => {
-                tracing::error!("a job ended whose item lacks what a copy needs");
+                tracing::error!("a job ended: its item lacks what a copy needs");
                 metrics::unreadable(&self.metrics, Timestamp::now());
                 return Ok(Attempted::Ended);
             }
@@ -88,9 +88,9 @@ impl Recordings {
         })
     }
 
-    /// Copies a recording, and decides what comes of it.
+    /// Copies a recording, and returns how the attempt ends.
     async fn work(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> End {
-        // A bug that one job brings to light must not end the others.
+        // A panic in one job must not end the others.
         let copied = AssertUnwindSafe(self.copy(job, upload, budget)).catch_unwind().await;
         let end = match copied.unwrap_or_else(|_| Err(CopyError::transient("internal"))) {
             Ok(copied) => {
@@ -113,7 +113,7 @@ impl Recordings {
 
     async fn copy(&self, job: &Job, upload: &mut Upload<'_>, budget: Budget) -> Result<Copied, CopyError> {
         if job.attempt > MAX_ATTEMPTS {
-            // Attempts that ended nowhere count as well: a job that kills its copiers must end, too.
+            // Attempts whose copier died count as well: a job that kills its copiers must end, too.
             return Err(CopyError::transient("too_many_attempts"));
         }
         let copied = timeout_at(budget.copying, self.transfer(job, upload, budget)).await;
@@ -143,14 +143,14 @@ impl Recordings {
         upload.finish().await
     }
 
-    /// Looks for a copy before a job ends without one: an earlier copier may have died after it wrote it.
+    /// Looks for a copy before a job ends without one: an earlier copier may have died after it wrote one.
     async fn look_back(&self, job: &Job, end: End, budget: Budget) -> End {
         let until = budget.copying.max(Instant::now() + LOOKING_BACK);
         let found = timeout_at(until, upload::find(&self.bucket, &Name::new(job))).await;
         match found.unwrap_or_else(|_| Err(CopyError::transient("out_of_time"))) {
             Ok(Some(copied)) => End::Stored(copied),
             Ok(None) => end,
-            // The bucket keeps the answer to itself. A job must not end while there may be a copy.
+            // The bucket did not answer. A job must not end while there may be a copy.
             Err(CopyError::Transient { reason, .. }) => {
                 let at = Timestamp::now().checked_add(SignedDuration::from_mins(1)).unwrap_or(Timestamp::MAX);
                 End::Retry { at, reason, key_suffix: None }
@@ -159,7 +159,7 @@ impl Recordings {
         }
     }
 
-    /// Renews a lease again and again; returns when it is lost.
+    /// Renews a lease until it is lost, and returns then.
     async fn keep_lease(&self, job: &Job, leased: Instant) {
         let Leasing { seconds, renewal, pause: short_pause, margin } = self.leasing;
         let length = Duration::from_secs(seconds).saturating_sub(margin);
@@ -187,7 +187,7 @@ impl Recordings {
         loop {
             match self.ledger.finish(job, end, Timestamp::now()).await {
                 Err(error) if attempt < FINISH_ATTEMPTS => {
-                    tracing::warn!(%error, "what came of a copy was not written; trying again");
+                    tracing::warn!(%error, "the result of a copy was not written; trying again");
                     sleep(Duration::from_millis(100) * 2_u32.pow(attempt)).await;
                     attempt += 1;
                 }

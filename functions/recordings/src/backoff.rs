@@ -1,4 +1,4 @@
-//! When to try again, and when to stop trying.
+//! The time of the next attempt, and when there is none.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ pub(crate) const MAX_ATTEMPTS: u32 = 30;
 /// The longest time over which a link is tried.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(48);
 
-/// The pause after the first attempt; doubled after each one, then shortened by jitter to half at most.
+/// The pause after the first attempt. It doubles with each attempt, and jitter takes off up to half of it.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The pause after there was no room; shortened by jitter like the others.
+/// The pause after there was no memory for a copy. Jitter takes off up to half of it.
 const BUSY_PAUSE: Duration = Duration::from_secs(15);
 
 /// The longest pause, unless the origin asks for a longer one.
@@ -26,21 +26,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// The longest pause that an origin may ask for.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(6 * 3_600);
 
-/// How long before a link expires its last attempt is due: the schedule runs once a minute.
+/// The last attempt is due this long before the link expires: the schedule runs once a minute.
 const LAST_CHANCE: SignedDuration = SignedDuration::from_secs(90);
 
 /// The attempt that ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt {
-    /// Which it was, from 1.
+    /// Its number, from 1.
     pub(crate) number: u32,
     /// Since when the job is due.
     pub(crate) due_since: Timestamp,
-    /// When the link expires, as far as is known.
+    /// When the link expires, if that is known.
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// What to write into the item for an error.
+/// Returns how an attempt with an error ends, to be written into the item.
 ///
 /// `jitter` is a random number from 0 to 1.
 pub(crate) fn conclude(error: CopyError, attempt: Attempt, now: Timestamp, jitter: f64) -> End {
@@ -77,13 +77,13 @@ fn next_attempt_at(attempt: Attempt, after: Option<Duration>, now: Timestamp, ji
     due_after(pause, attempt, now)
 }
 
-/// The time after a pause, or an earlier one that leaves an attempt before the link expires.
+/// Returns the time after a pause. It is earlier if the link would otherwise expire before the attempt.
 fn due_after(pause: Duration, attempt: Attempt, now: Timestamp) -> Timestamp {
     let at = later(now, SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX));
     match attempt.expires_at {
         Some(expires_at) if now < expires_at => {
             let left = expires_at.duration_since(now);
-            // Within the last minutes the rest is halved, and halved again: a chance is always left.
+            // In the last three minutes it is half of the time left: the attempt is always before the end.
             let latest = if left > LAST_CHANCE * 2 { left - LAST_CHANCE } else { left / 2 };
             at.min(later(now, latest))
         }

@@ -1,4 +1,4 @@
-//! The error of a copy, as whoever decides what to do next needs to know it.
+//! The error of a copy, by what to do next.
 
 use std::time::Duration;
 
@@ -13,36 +13,36 @@ pub(crate) enum CopyError {
     Rejected(Reason),
     /// The origin says that the link no longer works. Final.
     Expired(Reason),
-    /// There is nothing there: not yet, or, once the link's time is over, no more.
+    /// There is no recording yet. Once the link has expired, this is final.
     Absent {
-        /// What was in the way.
+        /// The reason.
         reason: Reason,
-        /// How long the origin asked to wait.
+        /// The pause that the origin asked for.
         after: Option<Duration>,
     },
-    /// It may work another time.
+    /// Another attempt may succeed.
     Transient {
-        /// What was in the way.
+        /// The reason.
         reason: Reason,
-        /// How long the origin asked to wait.
+        /// The pause that the origin asked for.
         after: Option<Duration>,
     },
-    /// There was no room to try it.
+    /// There was no memory for the copy.
     Busy,
-    /// The object's name is taken by other bytes; with this suffix it will not be.
+    /// Another object has the name. The next attempt adds this suffix to it.
     Taken {
-        /// What to add to the name.
+        /// The suffix.
         key_suffix: String,
     },
 }
 
 impl CopyError {
-    /// It may work another time; its code says everything.
+    /// Returns a transient error that needs no detail.
     pub(crate) fn transient(code: &'static str) -> Self {
         Self::Transient { reason: Reason::new(code), after: None }
     }
 
-    /// It may work another time; with something to add that holds nothing of a URL.
+    /// Returns a transient error with a detail, which must hold nothing of a URL.
     pub(crate) fn transient_with(code: &'static str, detail: impl std::fmt::Display) -> Self {
         Self::Transient { reason: Reason::with(code, detail), after: None }
     }

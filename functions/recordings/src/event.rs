@@ -1,21 +1,21 @@
-//! What an event asks for.
+//! The events that start the copier.
 
 use serde_json::Value;
 use shared::ledger::item;
 use shared::ledger::item::recording::State;
 use shared::ledger::key::Key;
 
-/// What an event asks for.
+/// The work that an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// The recordings that turned pending.
+    /// The recordings that became pending.
     Pending(Vec<Key>),
     /// Everything that is due.
     Sweep,
 }
 
 impl Work {
-    /// Reads an event of a table's stream; every other event is the schedule's.
+    /// Reads an event. One without `Records` is not of the table's stream and counts as the schedule's.
     pub(crate) fn of(event: &Value) -> Self {
         match event.get("Records").and_then(Value::as_array) {
             Some(records) => Self::Pending(records.iter().filter_map(pending).collect()),
@@ -24,7 +24,7 @@ impl Work {
     }
 }
 
-/// The key of a recording that turned pending. The image may be old by now; the lease looks again.
+/// The key of a recording that became pending. It may have changed since: the lease checks the state again.
 fn pending(record: &Value) -> Option<Key> {
     if !matches!(record.get("eventName")?.as_str()?, "INSERT" | "MODIFY") {
         return None;

@@ -1,4 +1,4 @@
-//! Fetching: one request at a time, redirects by hand, every hop checked by the guard.
+//! Fetches links: one request at a time. Redirects are followed here, and the guard checks each of them.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ mod speed;
 
 pub(crate) use download::Download;
 
-/// How much of an answer that is no recording is read, to learn what it says.
+/// How much is read of an answer that is not a recording, to learn the reason.
 const MAX_EXPLANATION_BYTES: usize = 4 * 1024;
 
 /// How long reading it may take.
@@ -43,7 +43,7 @@ pub(crate) struct Fetcher {
 #[error("fetching can't be set up: {0}")]
 pub struct FetcherError(String);
 
-/// What to fetch, and as whom.
+/// The link to fetch, and the source whose hosts and credentials apply to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
     pub(crate) link: &'a shared::ledger::jobs::Link,
@@ -51,7 +51,8 @@ pub(crate) struct Origin<'a> {
 }
 
 impl Fetcher {
-    /// Trusts the public web's roots and asks the system's resolver; nothing can choose others.
+    /// Returns a fetcher that trusts the public web's root certificates and asks the system's resolver. Neither
+    /// can be configured.
     pub(crate) fn new(policy: Policy) -> Result<Self, FetcherError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let client = client(&policy, SystemResolver, roots)?.build();
@@ -59,7 +60,7 @@ impl Fetcher {
         Ok(Self { client, policy })
     }
 
-    /// Sends the request and follows redirects, until an answer has a body to copy.
+    /// Sends the request, follows redirects, and returns the answer that has a body to copy.
     async fn open(&self, origin: Origin<'_>, resume: Option<&Resume>) -> Result<Response, CopyError> {
         let mut target = self.policy.check(origin.link.expose(), &origin.source.recording_hosts)?;
         let mut credentials = self.credentials(&target, origin.source);
@@ -71,7 +72,7 @@ impl Fetcher {
                     let hosts = &origin.source.recording_hosts;
                     let next = self.policy.check_redirect(&target, &location, hosts)?;
                     if next.url().origin() != target.url().origin() {
-                        // Once dropped they stay dropped, wherever the next redirect leads.
+                        // They are not sent again, even if the next redirect leads back.
                         credentials = None;
                     }
                     target = next;
@@ -113,7 +114,7 @@ impl Fetcher {
         }
     }
 
-    /// The source's credentials, if the target is one of the very hosts they are for.
+    /// The source's credentials, if its list names the target's host in full.
     fn credentials(&self, target: &Target, source: &Source) -> Option<HeaderValue> {
         let authorization = source.recording_authorization.as_ref()?;
         let may = self.policy.may_carry_credentials(target)
@@ -124,7 +125,7 @@ impl Fetcher {
     }
 }
 
-/// A client that follows nothing by itself, uses no proxy, and connects to addresses that are checked.
+/// A client that follows no redirect, uses no proxy, and connects only to addresses that were checked.
 fn client(
     policy: &Policy,
     lookup: impl Resolve + 'static,
@@ -138,7 +139,7 @@ fn client(
     Ok(Client::builder()
         .tls_backend_preconfigured(tls)
         .http1_only()
-        // Some hosts refuse who does not say what it is.
+        // Some hosts refuse requests without a user agent.
         .user_agent(concat!("call-ledger/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -150,7 +151,7 @@ fn client(
         .dns_resolver(CheckedResolver::new(policy.clone(), lookup)))
 }
 
-/// What a failed request was, told without its URL.
+/// Returns the error of a failed request, without its URL.
 fn connection_error(error: &reqwest::Error) -> CopyError {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -160,7 +161,7 @@ fn connection_error(error: &reqwest::Error) -> CopyError {
         if error.is::<rustls::Error>() {
             return CopyError::transient("tls");
         }
-        // `io::Error` leaves out of its sources the very error that it was made of.
+        // `io::Error::source` skips the error that the `io::Error` was made of.
         cause = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
@@ -174,7 +175,7 @@ fn connection_error(error: &reqwest::Error) -> CopyError {
     })
 }
 
-/// The beginning of what an origin says about why there is no recording.
+/// Reads the beginning of an answer that is not a recording.
 async fn explanation(mut response: Response) -> Vec<u8> {
     let mut text = Vec::new();
     let read = async {
@@ -185,7 +186,7 @@ async fn explanation(mut response: Response) -> Vec<u8> {
             }
         }
     };
-    // What arrived in time is what there is.
+    // After a timeout, the part that arrived is used.
     let _ = timeout(EXPLANATION_TIMEOUT, read).await;
     text
 }

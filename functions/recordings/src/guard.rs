@@ -30,7 +30,7 @@ pub(crate) const MAX_REDIRECTS: usize = 2;
 /// The largest recording that is copied, unless another size is configured.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
 
-/// What may be fetched, and how long and how large it may be.
+/// What may be fetched, how long that may take, and how large it may be.
 ///
 /// A value, and not a configuration: nothing in the environment can make the production policy allow
 /// more than public addresses over https.
@@ -39,22 +39,22 @@ pub struct Policy {
     reach: Reach,
     /// The largest recording that is copied.
     pub max_bytes: u64,
-    /// How patient a fetch is.
+    /// The limits of one fetch.
     pub limits: Limits,
 }
 
-/// How patient a fetch is. The total time is the invocation's.
+/// The limits of one fetch. Its total time is limited by the invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For an answer's head, with resolving, connecting and the handshake.
+    /// The longest wait for an answer's head, with resolving, connecting and the handshake.
     pub head: Duration,
-    /// For the next piece of the body.
+    /// The longest wait for the next piece of the body.
     pub idle: Duration,
     /// The time over which the speed is averaged.
     pub window: Duration,
     /// The slowest average speed.
     pub min_bytes_per_second: u64,
-    /// The pause before a lost download is taken up for the first time; doubled for each one after it.
+    /// The pause before a lost download is resumed for the first time. It doubles with each resume.
     pub resume_pause: Duration,
 }
 
@@ -73,7 +73,7 @@ impl Default for Limits {
 /// How far a policy reaches. Private, so that only the constructors below choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// Public addresses by name, over https on its own port.
+    /// Public addresses by name, over https, on port 443.
     Public,
     /// This machine too, by any name, over http too, on any port.
     Loopback,
@@ -86,14 +86,14 @@ pub struct Target {
 }
 
 impl Policy {
-    /// What Lambda may fetch: public addresses, by name, over https.
+    /// The policy of the deployed function: public addresses, by name, over https.
     pub fn production(max_bytes: u64) -> Self {
         Self { reach: Reach::Public, max_bytes, limits: Limits::default() }
     }
 
-    /// What a laptop's own run and the tests may fetch: this machine as well, also over http.
+    /// The policy of local runs and tests: this machine as well, also over http.
     ///
-    /// Only the crate `local` calls this; no variable leads here.
+    /// Only the crate `local` calls this. No environment variable can select it.
     pub fn local() -> Self {
         Self { reach: Reach::Loopback, ..Self::production(DEFAULT_MAX_BYTES) }
     }
@@ -123,12 +123,12 @@ impl Policy {
         Ok(Target { url })
     }
 
-    /// Checks where a redirect leads, by all the rules for a link. It may be relative to its origin.
+    /// Checks the target of a redirect by all the rules for a link. `to` may be relative to `from`.
     ///
     /// # Errors
     /// The first rule it breaks.
     pub fn check_redirect(&self, from: &Target, to: &str, hosts: &[String]) -> Result<Target, GuardError> {
-        // Checked as it came: the parser would drop what makes it suspicious.
+        // Checked before parsing: the parser would drop these characters.
         if to.chars().any(is_invisible) {
             return Err(GuardError::ControlCharacter);
         }
@@ -145,7 +145,7 @@ impl Policy {
         }
     }
 
-    /// Checks what a name resolved to: all addresses, or none.
+    /// Checks all addresses of a name. If one is refused, all are.
     ///
     /// # Errors
     /// One of them may not be connected to.
@@ -175,7 +175,7 @@ impl Policy {
         }
     }
 
-    /// The parser forgives much; what it forgives is not forgiven here.
+    /// Refuses malformed links that the URL parser would silently repair.
     fn check_text(&self, link: &str) -> Result<(), GuardError> {
         let (scheme, rest) = link.split_once(':').ok_or(GuardError::Malformed)?;
         let mut letters = scheme.bytes();
@@ -200,7 +200,7 @@ impl Policy {
         Ok(())
     }
 
-    /// Checks the host, and writes it without the dot that may end it.
+    /// Checks the host, and removes a final dot from it.
     fn check_host(&self, url: &mut Url, hosts: &[String]) -> Result<(), GuardError> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(GuardError::UserInfo);
@@ -258,7 +258,7 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// Characters that parsers drop, or people do not see: two readers may read two URLs.
+/// Whether parsers drop a character or people can't see it, so that two readers may read different URLs.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || character.is_whitespace()

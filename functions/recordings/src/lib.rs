@@ -1,9 +1,9 @@
 //! Copies recordings from the providers' links into the owner's bucket.
 //!
-//! Two events start it. The table's stream says that a recording is pending, within a second. The
-//! schedule says nothing; everything that is due is found in the table, whatever the stream lost. What
-//! may be copied by whom is decided by the job's lease ([`shared::ledger::jobs`]), so both may run as
-//! often as they like, side by side.
+//! Two events start it. An event of the table's stream names recordings that became pending, within a
+//! second. An event of the schedule names none: everything that is due is found in the table, so an event
+//! that the stream lost does no harm. A copier first takes the job's lease ([`shared::ledger::jobs`]), so
+//! several copiers can run at the same time.
 
 use std::time::Duration;
 
@@ -40,13 +40,13 @@ use self::fetch::Fetcher;
 use self::memory::Memory;
 use self::summary::Attempted;
 
-/// How many copies go on at a time, as far as there is memory for them.
+/// The most copies at a time. There are fewer if the memory is used up.
 const CONCURRENCY: usize = 16;
 
-/// What is left of an invocation for writing down what came of the copies it cut off.
+/// The end of an invocation, kept free to write the results of copies that were cut off.
 const FINISHING: Duration = Duration::from_secs(10);
 
-/// The least time for which a copy is worth starting.
+/// A copy is started only if at least this much time is left for it.
 const LEAST_COPYING: Duration = Duration::from_secs(20);
 
 /// The copier.
@@ -61,20 +61,20 @@ pub struct Recordings {
     metrics: Metrics,
 }
 
-/// Until when an invocation does what.
+/// The deadlines within an invocation.
 #[derive(Clone, Copy, Debug)]
 struct Budget {
-    /// Until when jobs are taken.
+    /// No job is taken after this.
     taking: Instant,
-    /// Until when bytes are copied.
+    /// No bytes are copied after this.
     copying: Instant,
 }
 
 impl Recordings {
-    /// A copier from anywhere the policy allows into a bucket, of what the ledger says is due.
+    /// Returns a copier of the ledger's due recordings, from the links that the policy allows into the bucket.
     ///
     /// # Errors
-    /// The TLS library does not take its configuration. That is a bug and nobody's to mend but ours.
+    /// The TLS library does not take its configuration. That is a bug of this program.
     pub fn new(
         ledger: Ledger,
         s3: aws_sdk_s3::Client,
@@ -96,23 +96,23 @@ impl Recordings {
         })
     }
 
-    /// The same with other leases.
+    /// Returns the copier with other times for its leases.
     #[must_use]
     pub fn with_leasing(self, leasing: Leasing) -> Self {
         Self { leasing, ..self }
     }
 
-    /// The same with another place for metrics than the log.
+    /// Returns the copier with another place for metrics than the log.
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Handles an event of the table's stream, or, for any other event, everything that is due.
+    /// Copies the recordings that an event of the table's stream names; for any other event, all that are due.
     ///
     /// # Errors
-    /// The table did not answer for some of the jobs. The others were handled all the same, and a
-    /// schedule's next run finds what is left.
+    /// The table did not answer for some of the jobs. The others were handled, and the schedule's next run
+    /// finds the rest.
     pub async fn handle(&self, event: Value, deadline: Instant) -> Result<Summary, StoreError> {
         self.sources.keep_fresh().await;
         let budget = Budget::until(deadline);
@@ -135,7 +135,7 @@ impl Recordings {
         unavailable.map_or(Ok(summary), Err)
     }
 
-    /// Tries every job, some at a time: none waits for more than a free place.
+    /// Tries every job, at most [`CONCURRENCY`] at a time.
     async fn attempt_all(
         &self,
         keys: impl futures_util::Stream<Item = Result<shared::ledger::key::Key, StoreError>>,

@@ -1,4 +1,4 @@
-//! The recordings function: copies what its events say is pending, or whatever is due.
+//! The recordings function: copies the recordings that its events name, or all that are due.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,10 +13,10 @@ use shared::provider::Provider;
 use shared::sources::LiveSources;
 use tokio::time::Instant;
 
-/// What is left unused at the end of an invocation, so that Lambda never has to end it.
+/// The time left unused at the end of an invocation, so that Lambda never cuts it off.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// The time of an invocation that has none: `cargo lambda watch` names a deadline in 1970.
+/// The time of an invocation without a real deadline: `cargo lambda watch` names one in 1970.
 const NO_DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-/// The copier as the environment says, or all that is wrong with the environment.
+/// Returns the copier that the environment describes, or all that is wrong with the environment.
 async fn from_env() -> Result<Recordings, Error> {
     let mut environment = env::Environment::default();
     let aws = Aws::from_env(&mut environment);
@@ -43,7 +43,7 @@ async fn from_env() -> Result<Recordings, Error> {
     let holders = Provider::ALL.map(Provider::name);
     let sources = LiveSources::from_env(&mut environment, &aws, &holders).await;
     if environment.is_right() && sources.current().is_empty() {
-        environment.problem(env::SOURCES, "no source at all: there is nothing to copy");
+        environment.problem(env::SOURCES, "names no source of a provider: there is nothing to copy");
     }
     environment.finish(())?;
     let recordings = Recordings::new(ledger, aws.s3(), bucket, sources, Policy::production(max_bytes))?;

@@ -1,8 +1,8 @@
-//! Memory for the recordings that are under way, bounded over all copies that go on at a time.
+//! The memory for recordings that are being copied: all copies together have one limit.
 //!
-//! A copy asks for room when it knows how large its recording is, and before it reads any of it: what
-//! is not read waits at the origin. A small one gets room for all of it. Any other gets room for one
-//! part, and for a second one to fill while the first is sent, if nobody else needs it.
+//! A copy asks for room after it has learned its recording's size and before it reads the body. A recording
+//! of at most one part gets room for all of it. Any other gets room for one part. It also gets room for a
+//! second part, which fills while the first is sent, if that much is free.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::limits::PART_BYTES;
 /// The unit in which room is counted.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// All the room there is: three parts.
+/// The room for all copies: three parts.
 const BLOCKS: usize = 3 * PART_BYTES / BLOCK_BYTES;
 
-/// How long a copy waits for room. Then its job is put back, so that another invocation may take it:
-/// what fills the room here may be slow.
+/// How long a copy waits for room. Then its job is put back for another invocation, since the copies that
+/// have the room may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The room for all copies.
@@ -45,7 +45,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Room for a recording of a size, if it is known.
+    /// Waits for room for a recording of this size, or of an unknown one.
     pub(crate) async fn room(&self, size: Option<u64>) -> Result<Room, CopyError> {
         let size = size.map_or(PART_BYTES, |size| usize::try_from(size).unwrap_or(usize::MAX));
         let first = self.blocks.clone().acquire_many_owned(blocks(size.min(PART_BYTES)));
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(memory.room(Some(1)).await.unwrap_err(), CopyError::Busy);
         drop(second);
         assert!(memory.room(small).await.is_ok());
-        // Whose size is not known may well be small.
+        // A recording of unknown size gets one part: it may be small.
         assert!(!memory.room(None).await.unwrap().for_two_parts);
     }
 

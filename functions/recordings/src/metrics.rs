@@ -1,24 +1,24 @@
-//! What the copier measures of itself.
+//! The copier's metrics.
 
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::metrics::{Directive, Metrics};
 use shared::timestamp::Timestamp;
 
-/// What one attempt to copy a recording is measured by.
+/// The measurements of one attempt to copy a recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Copy {
-    /// Whose recording it was.
+    /// The recording's provider.
     pub(crate) provider: &'static str,
-    /// The state it led to.
+    /// The state that was written, or `requeued` or `lost`.
     pub(crate) outcome: &'static str,
     /// How many bytes arrived.
     pub(crate) bytes: u64,
     /// How long it took.
     pub(crate) duration_ms: u64,
-    /// Which attempt it was.
+    /// The number of the attempt, from 1.
     pub(crate) attempt: u32,
-    /// How old the recording's first announcement was in the end.
+    /// The time from the recording's first announcement to the end of the attempt.
     pub(crate) age_at_copy: SignedDuration,
 }
 
@@ -40,7 +40,7 @@ const COPIES: Directive = Directive { dimensions: &[&["stack", "outcome"]], metr
 const OLDEST_DUE: Directive =
     Directive { dimensions: &[&["stack"]], metrics: &[("oldest_due_seconds", "Seconds")] };
 
-/// Counts an attempt that was made.
+/// Writes the metrics of an attempt.
 pub(crate) fn copy(metrics: &Metrics, now: Timestamp, copy: &Copy) {
     let Copy { provider, outcome, bytes, duration_ms, attempt, age_at_copy } = copy;
     let fields = json!({
@@ -60,12 +60,12 @@ pub(crate) fn unreadable(metrics: &Metrics, now: Timestamp) {
     metrics.write(now, &[COPIES], json!({ "outcome": "failed", "copies": 1 }));
 }
 
-/// Tells how long the job that is due longest has been waiting; 0 if none is.
+/// Writes how long the oldest due job has waited; 0 if none is due.
 pub(crate) fn oldest_due(metrics: &Metrics, now: Timestamp, waiting: SignedDuration) {
     metrics.write(now, &[OLDEST_DUE], json!({ "oldest_due_seconds": seconds(waiting) }));
 }
 
-/// Seconds to the millisecond, and not below zero: clocks differ.
+/// Returns seconds with three decimals, and not below zero: clocks differ.
 fn seconds(duration: SignedDuration) -> f64 {
     duration.as_millis().max(0) as f64 / 1e3
 }

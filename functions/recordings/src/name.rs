@@ -1,4 +1,4 @@
-//! What a copy is called in the bucket: its key, its metadata and its tags.
+//! The names of a copy in the bucket: its key, its metadata and its tags.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use shared::ledger::jobs::Job;
 use shared::ledger::key;
 
-/// What stands for itself in a key: RFC 3986's unreserved characters.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The characters that are encoded in a key: all but RFC 3986's unreserved ones.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The longest part of a key or a piece of metadata, in bytes once encoded. Two of them with all the
-/// rest stay below S3's 1,024 bytes for a key and 2,048 bytes for metadata.
-const MAX_PART_BYTES: usize = 420;
+/// The longest encoded name in a key or in metadata. So a key, which has two of them, stays below S3's limit
+/// of 1,024 bytes, and all metadata below 2,048.
+const MAX_NAME_BYTES: usize = 420;
 
 /// The longest value of a tag.
 const MAX_TAG_CHARS: usize = 256;
@@ -54,7 +54,7 @@ impl Name {
         }
     }
 
-    /// The same beside what has its name, told apart by the content.
+    /// Returns the name with a suffix, for when another object has this one.
     pub(crate) fn with_suffix(&self, suffix: String) -> Self {
         Self { suffix: Some(suffix), ..self.clone() }
     }
@@ -72,16 +72,16 @@ impl Name {
     }
 }
 
-/// A short suffix for a content.
+/// Returns a short suffix, made of the content's hash.
 pub(crate) fn suffix(sha256_hex: &str) -> String {
     sha256_hex.chars().take(12).collect()
 }
 
 /// A name as a part of a path: encoded, hashed if it would be too long, and never `.` or `..`.
 fn part(name: &str) -> String {
-    let encode = |name: &str| percent_encode(name.as_bytes(), KEPT).to_string();
+    let encode = |name: &str| percent_encode(name.as_bytes(), ENCODED).to_string();
     let encoded = encode(&key::name(name));
-    if encoded.len() > MAX_PART_BYTES {
+    if encoded.len() > MAX_NAME_BYTES {
         return encode(&hashed(name));
     }
     if encoded.is_empty() || encoded.bytes().all(|byte| byte == b'.') {
@@ -90,14 +90,14 @@ fn part(name: &str) -> String {
     encoded
 }
 
-/// A tag's value. S3 takes letters, digits, spaces and `+-=._:/@` there; a value with anything else is
-/// percent-encoded, with `=` for the percent sign, which S3 does not take.
+/// A tag's value. S3 takes letters, digits, spaces and `+-=._:/@`. A value with `=` or any other character is
+/// percent-encoded, with `=` in place of the percent sign, which S3 does not take.
 fn tag(value: &str) -> Cow<'_, str> {
     let plain = |character: char| character.is_ascii_alphanumeric() || " +-._:/@".contains(character);
     let tag = if value.chars().all(plain) {
         Cow::Borrowed(value)
     } else {
-        Cow::Owned(percent_encode(value.as_bytes(), KEPT).to_string().replace('%', "="))
+        Cow::Owned(percent_encode(value.as_bytes(), ENCODED).to_string().replace('%', "="))
     };
     if tag.chars().count() > MAX_TAG_CHARS { Cow::Owned(hashed(value)) } else { tag }
 }

@@ -1,9 +1,9 @@
-//! What a recording is, by its first bytes: what the origin calls it proves nothing.
+//! The kind of a recording, by its first bytes. The origin's `Content-Type` may be wrong and is not read.
 
-/// How many bytes are enough to tell.
+/// How many of the first bytes are looked at.
 pub(crate) const ENOUGH_BYTES: usize = 4096;
 
-/// The extensions of all kinds, the usual ones first.
+/// The extensions of all kinds, the most common first.
 pub(crate) const EXTENSIONS: [&str; 11] =
     ["mp3", "wav", "ogg", "m4a", "mp4", "flac", "webm", "aac", "amr", "awb", "bin"];
 
@@ -16,10 +16,10 @@ pub(crate) struct Media {
     pub(crate) extension: &'static str,
 }
 
-/// What makes bytes no recording.
+/// Why bytes are not a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SniffError {
-    /// There are none.
+    /// There are no bytes.
     Empty,
     /// A page or a document: HTML, XML, JSON or other text.
     Text,
@@ -27,8 +27,8 @@ pub(crate) enum SniffError {
 
 /// The kind of the recording that starts with these bytes.
 ///
-/// Unknown bytes that are no text are taken for a recording all the same: a strange recording in the
-/// bucket is worth more than a known one that is lost.
+/// Unknown bytes that are not text count as a recording: keeping an unknown format is better than losing a
+/// recording.
 pub(crate) fn sniff(start: &[u8]) -> Result<Media, SniffError> {
     let start = &start[..start.len().min(ENOUGH_BYTES)];
     if start.is_empty() {
@@ -70,7 +70,7 @@ fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Whether the second and third byte go on like a frame of MPEG audio, with no reserved value.
+/// Whether these are the second and third byte of a frame of MPEG audio, with no reserved value.
 fn is_mpeg_frame(second: u8, third: u8) -> bool {
     let sync = second & 0xe0 == 0xe0;
     let (version, layer) = ((second >> 3) & 3, (second >> 1) & 3);
@@ -78,7 +78,8 @@ fn is_mpeg_frame(second: u8, third: u8) -> bool {
     sync && version != 1 && layer != 0 && bitrate != 15 && rate != 3
 }
 
-/// Whether the bytes are text: a page, or an excuse. UTF-8 without control characters, or marked UTF-16.
+/// Whether the bytes are text, such as a page or an error message: markup, UTF-8 without control characters,
+/// or UTF-16 with a byte order mark.
 fn is_text(start: &[u8]) -> bool {
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
         return true;
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_no_recording() {
+    fn a_page_is_not_a_recording() {
         let pages: [&[u8]; 12] = [
             b"\xef\xbb\xbf<html>\xe9",
             b"\0<\0h\0t",

@@ -1,8 +1,8 @@
-//! What an invocation did, in numbers.
+//! The numbers of what an invocation did.
 
 use serde::Serialize;
 
-/// How many jobs an invocation saw, by what became of them.
+/// The number of jobs in an invocation, by their result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Recordings that are in the bucket now.
@@ -11,13 +11,13 @@ pub struct Summary {
     pub retry: u32,
     /// Jobs that ended without a copy.
     pub ended: u32,
-    /// Jobs that were not due, or another copier's.
+    /// Jobs that were not due, that another copier has, or for which no time was left.
     pub skipped: u32,
     /// Jobs that the table did not answer for.
     pub unavailable: u32,
 }
 
-/// What became of one job.
+/// The result of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempted {
     Stored,

@@ -1,4 +1,4 @@
-//! Finding what is due, page by page: a backlog of any size takes the memory of one page.
+//! Finds all that is due, page by page, so that even a large backlog takes the memory of one page.
 
 use std::collections::VecDeque;
 
@@ -15,11 +15,11 @@ use crate::{Budget, Recordings, metrics};
 /// How many keys are read at a time.
 const PAGE: i32 = 50;
 
-/// Where a sweep is. It passes over every shard once and never turns back: a job that can't be taken,
-/// whatever the reason, is passed and holds up nothing behind it.
+/// The position of a sweep. It reads every shard once, in one direction. A job that can't be taken is passed
+/// over, so that it does not hold up the others.
 #[derive(Debug)]
 struct Position {
-    /// What was due when the sweep began; what becomes due later is the next one's.
+    /// When the sweep began. A job that becomes due later is left to the next sweep.
     now: Timestamp,
     shards: VecDeque<u64>,
     page: VecDeque<Due>,
@@ -27,7 +27,7 @@ struct Position {
 }
 
 impl Recordings {
-    /// Tells how long the job that is due longest has been waiting, before any of them is tried.
+    /// Writes the metric of how long the oldest due job has waited, before any of them is tried.
     pub(crate) async fn report_oldest_due(&self) {
         let now = Timestamp::now();
         let first = (0..WORK_SHARDS).map(|shard| self.ledger.due(shard, now, None, 1));
@@ -36,14 +36,14 @@ impl Recordings {
                 let oldest = first.iter().flatten().filter_map(Due::since).min().unwrap_or(now);
                 metrics::oldest_due(&self.metrics, now, now.duration_since(oldest));
             }
-            // What is not told raises an alarm as well.
-            Err(error) => tracing::warn!(%error, "how long jobs wait is not known"),
+            // If the metric is missing, its alarm is raised as well.
+            Err(error) => tracing::warn!(%error, "the jobs that are due could not be read"),
         }
     }
 
-    /// The keys of all that is due, as long as there is time to copy it.
+    /// Returns the keys of all jobs that are due, until no time is left to copy one.
     ///
-    /// A shard that can't be read is reported and passed.
+    /// A shard that can't be read gives an error, and the next one is read.
     pub(crate) fn due_keys(&self, budget: Budget) -> impl Stream<Item = Result<Key, StoreError>> {
         futures_util::stream::unfold(Position::new(), move |mut position| async move {
             loop {
@@ -69,7 +69,7 @@ impl Recordings {
 }
 
 impl Position {
-    /// Sweeps that run side by side begin at different shards, and so seldom meet.
+    /// Begins at a random shard, so that sweeps at the same time seldom try the same jobs.
     fn new() -> Self {
         let first = fastrand::u64(..WORK_SHARDS);
         let shards = (0..WORK_SHARDS).map(|shard| (first + shard) % WORK_SHARDS).collect();

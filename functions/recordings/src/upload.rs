@@ -1,7 +1,7 @@
-//! Into the bucket: hashed on the way, in one request if it is small, in parts if it is large.
+//! Writes a recording to the bucket and hashes it: in one request if it is small, else in parts.
 //!
 //! At most two parts are in memory: the one that fills and, if there is room, the one that is sent meanwhile. An object
-//! is written only if its name is free, and what has the name is compared with what was to be written.
+//! is written only if its name is free. If it is not, the object that has the name is compared with the recording.
 
 use bytes::{Bytes, BytesMut};
 use shared::aws::Bucket;
@@ -9,7 +9,7 @@ use shared::ledger::jobs::Copied;
 
 use self::digests::Digests;
 use self::parts::Parts;
-use self::put::{Body, Put, same_bytes};
+use self::put::{Body, Put, compare};
 use crate::error::CopyError;
 use crate::limits::PART_BYTES;
 use crate::memory::{Memory, Room};
@@ -36,17 +36,17 @@ pub(crate) struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    /// Nothing is sent before something is written.
+    /// Returns an empty upload; no request is sent yet.
     pub(crate) fn new(bucket: &'a Bucket, name: Name) -> Self {
         let (buffer, digests) = (BytesMut::new(), Digests::default());
         Self { bucket, name, buffer, digests, media: None, parts: None, room: None }
     }
 
-    /// Waits for the memory that a recording takes, of this size if it is known.
+    /// Waits for the memory for a recording of this size, or of an unknown one.
     pub(crate) async fn prepare(&mut self, memory: &Memory, size: Option<u64>) -> Result<(), CopyError> {
         self.room = Some(memory.room(size).await?);
         let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PART_BYTES);
-        // All at once, and never more than was asked for. What is not written to takes no memory yet.
+        // Allocated once, and never more than was asked for. Pages that are not written to take no memory yet.
         self.buffer = BytesMut::with_capacity(size.min(PART_BYTES));
         Ok(())
     }
@@ -88,14 +88,14 @@ impl<'a> Upload<'a> {
         Err(CopyError::transient("object_taken"))
     }
 
-    /// Gives the upload up: nothing of it stays in the bucket.
+    /// Ends the upload: if it is not complete, its parts are removed from the bucket.
     pub(crate) async fn abandon(mut self) {
         if let Some(parts) = self.parts.take() {
             parts.abort(self.bucket).await;
         }
     }
 
-    /// What is being written, by its first bytes.
+    /// The kind of the recording, by its first bytes.
     fn media(&mut self) -> Result<Media, CopyError> {
         let media = match self.media {
             Some(media) => media,
@@ -133,15 +133,15 @@ impl<'a> Upload<'a> {
         let Some(parts) = &mut self.parts else { return Err(CopyError::transient("upload_lost")) };
         let etag = match parts.complete(self.bucket, &sums).await {
             Ok(etag) => etag,
-            // The name may be taken, or our own request went through and its answer was lost.
-            Err(fault) => match same_bytes(self.bucket, parts.key(), &sums).await? {
+            // The name may be taken, or our own request succeeded and its answer was lost.
+            Err(fault) => match compare(self.bucket, parts.key(), &sums).await? {
                 put::Found::Same { etag } => etag,
                 put::Found::Other => return Err(CopyError::Taken { key_suffix: suffix(&sums.sha256) }),
                 put::Found::Nothing => return Err(fault),
             },
         };
         let s3_key = parts.key().to_owned();
-        // What is complete must not be aborted; what another copier completed leaves our parts behind.
+        // A complete upload must not be aborted. If another copier wrote the object, our parts are still there.
         if let Some(parts) = self.parts.take().filter(|parts| !parts.is_complete()) {
             parts.abort(self.bucket).await;
         }

@@ -1,4 +1,4 @@
-//! What an origin's answer means for a copy.
+//! The meaning of an origin's answer for a copy.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use shared::timestamp::Timestamp;
 
 use crate::error::CopyError;
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Its body is to be copied.
+    /// Its body is the recording.
     Body,
-    /// To be looked for there.
+    /// The recording is at this place.
     Redirect(String),
-    /// No recording.
+    /// There is no recording.
     Failed(CopyError),
-    /// No recording; the body may say that the link has expired.
+    /// There is no recording; the body may say that the link has expired.
     Explained(CopyError),
 }
 
@@ -49,7 +49,7 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> 
             None => Answer::Failed(CopyError::transient("redirect_without_location")),
         },
         410 => Answer::Failed(CopyError::Expired(reason())),
-        // S3 answers 403 for what is not there yet, too; and 400 for the token of an ended session.
+        // S3 also answers 403 for an object that is not there yet, and 400 for an expired session token.
         400 | 401 | 403 => Answer::Explained(CopyError::Absent { reason: reason(), after }),
         404 => Answer::Failed(CopyError::Absent { reason: reason(), after }),
         _ => Answer::Failed(CopyError::Transient { reason: reason(), after }),
@@ -76,7 +76,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 impl CopyError {
-    /// The same, now that it is known to be final.
+    /// Returns the final form of the error, [`Self::Expired`], with the same reason.
     pub(super) fn into_expired(self) -> Self {
         match self {
             Self::Absent { reason, .. } | Self::Transient { reason, .. } => Self::Expired(reason),

@@ -1,4 +1,4 @@
-//! A recording's bytes as they arrive, resumed where the connection was lost.
+//! A recording's bytes as they arrive. A lost connection is resumed.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,36 +11,36 @@ use super::speed::{Ahead, Speed, TooSlow};
 use super::{Fetcher, Origin};
 use crate::error::CopyError;
 
-/// How often a download is taken up again without getting on.
+/// How often a download is resumed without progress.
 const MAX_RESUMES: u32 = 5;
 
-/// How much has to arrive before it has got on.
+/// The bytes that must arrive to count as progress.
 const PROGRESS_BYTES: u64 = 8 << 20;
 
-/// A body on its way. No `Debug`: the response would show its URL.
+/// A body that is arriving. It has no `Debug`, since the response would show its URL.
 pub(crate) struct Download<'a> {
     fetcher: &'a Fetcher,
     origin: Origin<'a>,
     response: Response,
     /// The whole body's size, if the origin told it.
     size: Option<u64>,
-    /// The size that the provider announced, if nothing else tells whether all has arrived: who has the
-    /// bytes knows better how many there are, and a wrong announcement must not cost the recording.
+    /// The size that the provider announced. It counts only if the origin tells neither the size nor the end of
+    /// the body: the origin knows better, and a wrong announcement must not lose the recording.
     announced: Option<u64>,
-    /// What the origin calls this body, if it can send the rest of the very same.
+    /// The origin's name for exactly this body, if a download of it can be resumed.
     validator: Option<Validator>,
     received: u64,
     resumes: u32,
-    /// How much had been received when it was last taken up.
+    /// How many bytes had arrived at the last resume.
     resumed_at: u64,
     speed: Speed,
-    /// Until when it may go on.
+    /// When the time for the copy ends.
     until: Instant,
 }
 
 impl<'a> Download<'a> {
-    /// Opens a link. `announced` is the size that the provider told, if it did; `until` is when whoever
-    /// asks for the pieces will stop: what can't end by then is given up before.
+    /// Opens a link. `announced` is the size that the provider announced, if it did. `until` is when the caller
+    /// stops: a download that is too slow to end by then fails early.
     pub(crate) async fn open(
         fetcher: &'a Fetcher,
         origin: Origin<'a>,
@@ -75,12 +75,12 @@ impl<'a> Download<'a> {
         Ok(download)
     }
 
-    /// The whole body's size, if it is known; it will not be more.
+    /// The whole body's size, if it is known. No more than that will arrive.
     pub(crate) fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// The next piece; `None` when all has arrived, and its size is what it should be.
+    /// Returns the next piece; `None` when all has arrived and the size is right.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, CopyError> {
         loop {
             let started = Instant::now();
@@ -110,7 +110,8 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Takes the download up where it was lost, or answers what it was lost by.
+    /// Resumes the download where it was lost. If that fails, returns the error by which it was lost, or the final
+    /// error of the new request.
     async fn resume(&mut self, lost: CopyError) -> Result<(), CopyError> {
         let (resume, response) = loop {
             let Some(validator) = self.validator.clone().filter(|_| self.resumes < MAX_RESUMES) else {
@@ -121,30 +122,30 @@ impl<'a> Download<'a> {
             let resume = Resume { offset: self.received, validator };
             match self.fetcher.open(self.origin, Some(&resume)).await {
                 Ok(response) => break (resume, response),
-                // A refusal or an expiry is news; another lost connection is not.
+                // These are final. Any other error is tried again.
                 Err(error @ (CopyError::Rejected(_) | CopyError::Expired(_))) => return Err(error),
                 Err(_) => {}
             }
         };
         let Some(size) = resume.accept(response.status(), response.headers(), self.size) else {
-            // The origin starts anew: what was received is not the beginning of what it sends now.
+            // The answer is not the rest of the body that was begun.
             return Err(lost);
         };
         if size > self.max_bytes() {
             return Err(self.too_large());
         }
         (self.size, self.resumed_at) = (Some(size), self.received);
-        tracing::info!(resumes = self.resumes, received = self.received, "a download was taken up again");
+        tracing::info!(resumes = self.resumes, received = self.received, "a download was resumed");
         self.response = response;
         Ok(())
     }
 
-    /// Whether what was received is all, now that nothing more comes.
+    /// Whether all has arrived, once the body has ended.
     fn is_whole(&self) -> bool {
         self.size.or(self.announced).is_none_or(|size| size == self.received)
     }
 
-    /// What is still to come, if that is known.
+    /// The rest of the body and the time for it, if the size is known.
     fn ahead(&self) -> Option<Ahead> {
         let bytes = self.size?.saturating_sub(self.received);
         Some(Ahead { bytes, time: self.until.saturating_duration_since(Instant::now()) })

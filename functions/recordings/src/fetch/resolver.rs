@@ -8,17 +8,17 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::guard::Policy;
 
-/// Answers a name's addresses only if all of them may be used.
+/// Returns a name's addresses only if all of them may be used.
 pub(super) struct CheckedResolver {
     policy: Policy,
     lookup: Arc<dyn Resolve>,
 }
 
-/// Looks names up as the system does.
+/// Looks names up with the system's resolver.
 pub(super) struct SystemResolver;
 
 impl CheckedResolver {
-    /// Checks what a lookup finds, every time anew.
+    /// Returns a resolver that checks the addresses of every lookup.
     pub(super) fn new(policy: Policy, lookup: impl Resolve + 'static) -> Self {
         Self { policy, lookup: Arc::new(lookup) }
     }

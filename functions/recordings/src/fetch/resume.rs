@@ -1,8 +1,8 @@
-//! Taking a download up where it was lost: only with the rest of the very same body.
+//! Resumes a download where it was lost: only with the rest of exactly the same body.
 //!
-//! After [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5), and stricter where an
-//! origin may be wrong: what `If-Range` asks for is compared once more when the answer is there, since
-//! a mixture of two recordings in the bucket would look like a recording.
+//! It follows [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5), and is stricter, since an
+//! origin may be wrong: the answer must repeat the validator that `If-Range` sent. Else a mixture of two
+//! recordings could be stored as one.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use http::header::{
 use jiff::fmt::rfc2822::DateTimeParser;
 use shared::timestamp::Timestamp;
 
-/// How old a change must be for its date to tell two bodies apart: it has a second's precision, and
-/// clocks are not exact.
+/// How old the last change must be for its date to identify a body: the date is in whole seconds, and clocks
+/// are not exact.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// From which byte to go on, if what is there is still the same.
+/// The byte to go on from, and the body that it belongs to.
 #[derive(Clone, Debug)]
 pub(super) struct Resume {
     pub(super) offset: u64,
     pub(super) validator: Validator,
 }
 
-/// What an origin calls a body: a strong entity tag, or the date of its last change.
+/// The origin's name for a body: a strong entity tag, or the date of its last change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Validator {
     name: HeaderName,
@@ -42,13 +42,13 @@ struct Part {
 }
 
 impl Validator {
-    /// What identifies a body, if its origin says enough to get the rest of the very same.
+    /// Returns the validator of a body; `None` if its origin sends none that is exact enough to resume.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         if headers.get(ACCEPT_RANGES).is_some_and(|ranges| ranges == "none") {
             return None;
         }
         let (name, value) = match headers.get(ETAG) {
-            // A weak one says that two bodies mean the same, and not that they are.
+            // A weak tag says that two bodies mean the same, but not that they have the same bytes.
             Some(tag) => (ETAG, Some(tag).filter(|tag| tag.as_bytes().starts_with(b"\""))?),
             None => (LAST_MODIFIED, headers.get(LAST_MODIFIED).filter(|_| is_settled(headers))?),
         };
@@ -57,16 +57,16 @@ impl Validator {
 }
 
 impl Resume {
-    /// Adds what asks for the rest.
+    /// Adds the headers that ask for the rest.
     pub(super) fn ask(&self, headers: &mut HeaderMap) {
-        // Digits and punctuation are a header's value; if not, the whole is asked for, and not taken.
+        // This is always a valid header value. Without it the whole body would come, and `accept` refuses that.
         if let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.offset)) {
             headers.insert(RANGE, range);
             headers.insert(IF_RANGE, self.validator.value.clone());
         }
     }
 
-    /// The whole body's size, if an answer is the rest of it. `known` is the size as far as it is known.
+    /// Returns the whole body's size if the answer is the rest of it. `known` is the size that was told before.
     pub(super) fn accept(&self, status: StatusCode, headers: &HeaderMap, known: Option<u64>) -> Option<u64> {
         let part = Part::of(headers)?;
         let size = part.size.or(known)?;
@@ -94,20 +94,20 @@ impl Part {
     }
 }
 
-/// Whether a body comes as it is, and not compressed: nothing else was asked for.
+/// Whether a body is not compressed, as the request asked.
 pub(super) fn is_identity(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     codings.all(|coding| coding.is_empty() || coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// Whether a body's end is marked, without its size being told.
+/// Whether a body comes in chunks: its end is marked, and its size is not told.
 pub(super) fn is_chunked(headers: &HeaderMap) -> bool {
     let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
     last.and_then(|codings| codings.to_str().ok()?.rsplit(',').next())
         .is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
 }
 
-/// Whether the last change was long over when the origin answered.
+/// Whether the last change was at least [`SETTLED`] before the answer.
 fn is_settled(headers: &HeaderMap) -> bool {
     let date = |name: HeaderName| -> Option<Timestamp> {
         DateTimeParser::new().parse_timestamp(headers.get(name)?.to_str().ok()?).ok()
@@ -134,11 +134,11 @@ mod tests {
         let later = (DATE, "Wed, 21 Oct 2015 07:29:00 GMT");
         assert_eq!(validator(&[(ETAG, "\"a\""), (LAST_MODIFIED, CHANGED)]).as_deref(), Some("\"a\""));
         assert_eq!(validator(&[(LAST_MODIFIED, CHANGED), later.clone()]).as_deref(), Some(CHANGED));
-        // Changed a moment ago, perhaps twice; or who knows when.
+        // Changed a moment ago, perhaps twice; or at an unknown time.
         assert_eq!(validator(&[(LAST_MODIFIED, CHANGED), (DATE, "Wed, 21 Oct 2015 07:28:59 GMT")]), None);
         assert_eq!(validator(&[(LAST_MODIFIED, CHANGED)]), None);
         assert_eq!(validator(&[(LAST_MODIFIED, "yesterday"), later.clone()]), None);
-        // There is a tag, and the date is not asked where it says no.
+        // There is a tag. It is weak, and the date is not used in its place.
         assert_eq!(validator(&[(ETAG, "W/\"a\""), (LAST_MODIFIED, CHANGED), later]), None);
         assert_eq!(validator(&[(ETAG, "\"a\""), (ACCEPT_RANGES, "none")]), None);
         assert_eq!(validator(&[]), None);
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(accepted(None, &[same(), range("bytes 100-199/200")]), Some(200));
         // Part of the rest: the next one follows it.
         assert_eq!(accepted(None, &[same(), range("bytes 100-149/200")]), Some(200));
-        // Nobody would know when all has arrived.
+        // Without a size, the end could not be checked.
         assert_eq!(accepted(None, &[same(), range("bytes 100-199/*")]), None);
         for other in [
             "bytes 0-199/200",

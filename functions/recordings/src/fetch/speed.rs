@@ -1,11 +1,11 @@
-//! How fast a body arrives, measured over the time that was spent waiting for it.
+//! The speed at which a body arrives, measured over the time spent waiting for it.
 
 use std::time::Duration;
 
 use crate::guard::Limits;
 
-/// How many times faster a body would have to become to arrive in time, before it is given up: speeds
-/// vary, and whoever gives up too early begins anew.
+/// A body is given up if it would have to become more than this many times faster to arrive in time. Speeds
+/// vary, and the next attempt has to start from the beginning.
 const HOPE: f64 = 2.0;
 
 /// A measurement in progress.
@@ -15,20 +15,20 @@ pub(super) struct Speed {
     bytes: u64,
 }
 
-/// What is still to come, and how much time there is for it.
+/// The bytes that are still to come, and the time for them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ahead {
     pub(super) bytes: u64,
     pub(super) time: Duration,
 }
 
-/// The body arrived more slowly than the policy allows, or than it would have to.
+/// The body arrived more slowly than the policy allows, or too slowly to end in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooSlow;
 
 impl Speed {
-    /// Counts a piece and the wait for it. The time in which the bucket was waited for does not count.
-    /// What is ahead counts if it is known.
+    /// Counts a piece and the time it was waited for. Time spent waiting for the bucket must not be in it.
+    /// `ahead` is `None` if the size is not known.
     pub(super) fn count(
         &mut self,
         bytes: usize,

@@ -1,4 +1,4 @@
-//! Connections, to this machine.
+//! Tests with real connections, all to this machine.
 
 use shared::ledger::jobs::Link;
 use shared::provider::Provider;
@@ -67,7 +67,7 @@ async fn a_name_is_refused_again_when_it_resolves_to_this_machine() {
     let url = format!("https://localhost:{}/r.mp3", listener.local_addr().unwrap().port());
     let error = production().send(&target(&url), None, None).await.unwrap_err();
     assert_eq!(rejected(error), "address_not_public");
-    // Not so much as a connection was made.
+    // Not even a connection was made.
     assert!(timeout(Duration::from_millis(100), listener.accept()).await.is_err());
 }
 

@@ -1,18 +1,18 @@
-//! Classes of addresses: which ones are somebody's on the public internet.
+//! Classes of addresses: which ones are on the public internet.
 //!
-//! After the IANA registries of special-purpose addresses, for
+//! They follow the IANA registries of special-purpose addresses, for
 //! [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry/) and
-//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry/). Of IPv6 only 2000::/3 is
-//! allocated to anybody, so everything else is refused, known or not. An IPv6 address that carries an
-//! IPv4 address is refused for that alone: nobody publishes a recording's host that way.
+//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry/). In IPv6, only 2000::/3 is public, so
+//! everything else is refused, known or not. An IPv6 address with an IPv4 address in it is refused even if that
+//! one is public: no provider publishes a host in this way.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address is for.
+/// The use of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Somebody's on the internet; the only class that is connected to.
+    /// On the public internet; the only class that is connected to.
     Public,
     /// This machine.
     Loopback,
@@ -24,13 +24,13 @@ pub enum Class {
     LinkLocal,
     /// Between a carrier and its customers.
     Cgnat,
-    /// Many machines.
+    /// A group of machines.
     Multicast,
     /// For documentation.
     Documentation,
     /// For benchmarks.
     Benchmarking,
-    /// For protocols, the future, or nobody.
+    /// Reserved for protocols or for the future, or not allocated.
     Reserved,
     /// IPv4 in IPv6: mapped, `::ffff:0:0/96`.
     Mapped,
@@ -84,7 +84,7 @@ fn class_v6(address: Ipv6Addr) -> Class {
         [0x2001, 2, 0, ..] => Class::Benchmarking,
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Class::Documentation,
         [0x2002, ..] => Class::SixToFour,
-        // Protocol assignments (ORCHID among them), AS112 and the 6bone that was.
+        // Protocol assignments (ORCHID among them), AS112 and the former 6bone.
         [0x2001, 0..=0x1ff, ..] | [0x2620, 0x4f, 0x8000, ..] | [0x3ffe, ..] => Class::Reserved,
         [0x2000..=0x3fff, ..] => Class::Public,
         _ => Class::Reserved,

@@ -9,16 +9,16 @@ pub enum GuardError {
     /// Control characters, white space, or characters that do not show.
     #[error("the URL has control characters or white space in it")]
     ControlCharacter,
-    /// Longer than any link.
+    /// Too long.
     #[error("the URL is longer than {MAX_URL_BYTES} bytes")]
     TooLong,
-    /// No URL, or one that two readers may read differently.
+    /// Not a URL, or one that two readers may read differently.
     #[error("the URL is malformed")]
     Malformed,
     /// Not https.
     #[error("the URL is not https")]
     Scheme,
-    /// A user name or a password, or the sign that would set one off.
+    /// A user name, a password, or an `@` before the host.
     #[error("the URL carries a user name or password")]
     UserInfo,
     /// An IP address in any spelling.
@@ -27,7 +27,7 @@ pub enum GuardError {
     /// Another port than 443.
     #[error("the URL names another port than 443")]
     Port,
-    /// A name that means something else on every network.
+    /// A name without a dot, or one that is not on the public internet, such as `.local`.
     #[error("the URL's host is not a public name")]
     HostNotPublic,
     /// Not among the source's recording hosts.

@@ -1,8 +1,8 @@
-//! The table of hostile URLs, for whatever must not let one through.
+//! The table of hostile URLs, for the tests.
 
 const TABLE: &str = include_str!("hostile_urls.txt");
 
-/// Every hostile URL, behind the rule that refuses it.
+/// Every hostile URL, with the rule that refuses it.
 pub(crate) fn urls() -> Vec<(&'static str, String)> {
     let lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let urls = lines.map(|line| line.split_once(' ').unwrap());
@@ -14,7 +14,7 @@ pub(crate) fn hosts() -> Vec<String> {
     vec!["media.example.com".to_owned(), ".example.org".to_owned()]
 }
 
-/// The characters that the table can't hold as they are.
+/// Decodes the characters that the table can't hold as they are.
 fn unescape(url: &str) -> String {
     let mut text = url.replace("\\t", "\t").replace("\\n", "\n").replace("\\r", "\r");
     while let Some(start) = text.find("\\u{") {

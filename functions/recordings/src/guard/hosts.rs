@@ -1,8 +1,8 @@
-//! Host names: the source's list of them, and the names that are nobody's on the internet.
+//! Host names: the list of a source, and the names that are not on the public internet.
 
 use url::Host;
 
-/// The last labels that mean something else on every network (RFC 6761, RFC 6762, RFC 9476 and usage).
+/// The last labels of names that are not on the public internet (RFC 6761, RFC 6762, RFC 9476 and usage).
 const SPECIAL: [&str; 12] = [
     "alt",
     "arpa",
@@ -27,19 +27,19 @@ pub fn is_listed(host: &str, hosts: &[String]) -> bool {
     let host = plain(host);
     hosts.iter().any(|entry| match entry.strip_prefix('.') {
         Some(parent) => host.strip_suffix(&plain(parent)).is_some_and(|rest| {
-            // What is left must end at a label: `bad` before `.example.com` without its dot does not.
+            // The rest must end with a dot: `badexample.com` is not below `.example.com`.
             rest.len() > 1 && rest.ends_with('.')
         }),
         None => host == plain(entry),
     })
 }
 
-/// Whether a source's list names this very host, and not only a parent of it.
+/// Whether a source's list names this host itself, and not only a parent of it.
 pub(crate) fn is_listed_exactly(host: &str, hosts: &[String]) -> bool {
     hosts.iter().any(|entry| !entry.starts_with('.') && plain(host) == plain(entry))
 }
 
-/// Whether a name may be somebody's on the internet.
+/// Whether a name can be on the public internet.
 pub(super) fn is_public(name: &str) -> bool {
     match name.rsplit_once('.') {
         Some((_, last)) => !SPECIAL.contains(&last),

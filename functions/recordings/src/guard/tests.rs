@@ -1,4 +1,4 @@
-//! The guard against a table of hostile URLs, and what it lets through.
+//! The guard refuses each URL of a table of hostile ones, and lets real links through.
 
 use super::hostile::{hosts, urls};
 use super::*;
@@ -29,7 +29,7 @@ fn a_redirect_to_a_hostile_url_leads_nowhere_else() {
     let from = production().check("https://media.example.com/a/b", &hosts()).unwrap();
     let mut followed = 0;
     for (_, url) in urls() {
-        // What is malformed as a link may be a place on the same host.
+        // Text that is malformed as a link may be a relative path on the same host.
         if let Ok(target) = production().check_redirect(&from, &url, &hosts()) {
             assert_eq!(target.host(), "media.example.com", "{}", url.escape_debug());
             assert_eq!(target.url().origin(), from.url().origin(), "{}", url.escape_debug());

@@ -1,4 +1,4 @@
-//! Looking for a copy that nobody wrote down: its copier died after it wrote the object.
+//! Looks for a copy that is in no item yet: its copier died after it wrote the object.
 
 use aws_sdk_s3::error::SdkError;
 use shared::aws::Bucket;
@@ -10,14 +10,14 @@ use crate::error::CopyError;
 use crate::name::Name;
 use crate::sniff::EXTENSIONS;
 
-/// The copy under a name, with the digests of what is really there; `None` if there is nothing.
+/// Returns the copy under a name, with the digests of the stored bytes; `None` if there is no object.
 pub(crate) async fn find(bucket: &Bucket, name: &Name) -> Result<Option<Copied>, CopyError> {
     for extension in EXTENSIONS {
         let key = name.key(extension);
         let answer = bucket.client.get_object().bucket(&bucket.name).key(&key).send().await;
         let mut object = match answer {
             Ok(object) => object,
-            // Without the permission to list, S3 answers 403 for what is not there.
+            // Without the permission to list, S3 answers 403 for an object that is not there.
             Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 403 | 404) => {
                 continue;
             }

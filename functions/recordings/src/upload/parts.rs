@@ -1,4 +1,4 @@
-//! One object in parts, sent while the next one fills.
+//! One object in parts: a part is sent while the next one fills.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::error::CopyError;
 use crate::name::Name;
 use crate::sniff::Media;
 
-/// How long giving up may take; what is left then, the bucket's lifecycle removes.
+/// How long an abort may take. The bucket's lifecycle removes what is left.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// An object in parts. Its requests run as tasks, so that they go on while the download does, and so
-/// that the id of an upload is known to whoever must give it up.
+/// An object in parts. Its requests run as tasks. So they go on during the download, and the upload's id is
+/// known even if the copy is cut off while the upload begins.
 #[derive(Debug)]
 pub(super) struct Parts {
     key: String,

@@ -1,4 +1,4 @@
-//! One object in one request, and comparing with what is there.
+//! Writes one object in one request, and compares objects.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::error::CopyError;
 use crate::name::Name;
 use crate::sniff::Media;
 
-/// The metadata entry that holds an object's SHA-256, where it was known when the object was begun.
+/// The metadata entry with an object's SHA-256, if that was known before the upload.
 const SHA256: &str = "sha256";
 
-/// The pauses after which a request that met another one is sent again.
+/// The pauses before a request that met a conflict is sent again.
 const CONFLICT_PAUSES: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
 
@@ -30,16 +30,16 @@ pub(super) struct Body {
     pub(super) media: Media,
 }
 
-/// What became of writing an object.
+/// The result of [`put`].
 #[derive(Debug)]
 pub(super) enum Put {
-    /// It is there, by us or by another copier of the same bytes.
+    /// The object is there: written now, or earlier with the same bytes.
     Stored(Copied),
-    /// Its name has other bytes.
+    /// Another object has the name.
     TakenByOther,
 }
 
-/// What is there under a name.
+/// The result of [`compare`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// The same bytes.
@@ -53,11 +53,11 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// Writes an object, if its name is free or has the same bytes.
+/// Writes an object if its name is free.
 pub(super) async fn put(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, CopyError> {
     for pause in CONFLICT_PAUSES {
         match put_once(bucket, name, body).await {
-            // Another request for the same name is still under way: perhaps our own, given up too early.
+            // Another request for the same name is not over yet: perhaps one of ours that timed out.
             Err(fault) if fault == conflict() => sleep(pause).await,
             put => return put,
         }
@@ -84,7 +84,7 @@ async fn put_once(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Copy
     let stored = |etag: String| Put::Stored(sums.copied(key.clone(), etag, body.media.content_type));
     match sent {
         Ok(answer) => Ok(stored(answer.e_tag.unwrap_or_default())),
-        Err(error) if is_precondition(&error) => match same_bytes(bucket, &key, sums).await? {
+        Err(error) if is_precondition(&error) => match compare(bucket, &key, sums).await? {
             Found::Same { etag } => Ok(stored(etag)),
             Found::Other => Ok(Put::TakenByOther),
             // It was deleted between the two requests.
@@ -94,13 +94,13 @@ async fn put_once(bucket: &Bucket, name: &Name, body: &Body) -> Result<Put, Copy
     }
 }
 
-/// Compares what is there under a key with what was to be written.
-pub(super) async fn same_bytes(bucket: &Bucket, key: &str, sums: &Sums) -> Result<Found, CopyError> {
+/// Compares the object under a key with the recording.
+pub(super) async fn compare(bucket: &Bucket, key: &str, sums: &Sums) -> Result<Found, CopyError> {
     let head = (bucket.client.head_object().bucket(&bucket.name).key(key))
         .checksum_mode(ChecksumMode::Enabled)
         .send()
         .await;
-    // Without the permission to list, S3 answers 403 for what is not there.
+    // Without the permission to list, S3 answers 403 for an object that is not there.
     let head = match head {
         Ok(head) => head,
         Err(SdkError::ServiceError(error)) if matches!(error.raw().status().as_u16(), 403 | 404) => {
@@ -133,7 +133,7 @@ fn is_precondition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("PreconditionFailed")
 }
 
-/// The bucket did not do as asked; its code, and nothing of the request.
+/// Returns the error of a request to the bucket: S3's code, and nothing of the request.
 pub(super) fn store_error<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> CopyError {
     let detail = match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error"),

@@ -1,4 +1,4 @@
-//! Names: what they resolve to is checked, every time, before anything is connected to.
+//! Names: their addresses are checked at every lookup, before a connection is made.
 
 use super::served::{Names, Server, fetcher};
 use super::{CopyError, Policy, copied, rejected, short, source};
@@ -32,7 +32,7 @@ async fn nothing_is_resolved_or_connected_to_for_a_hostile_url() {
         assert_eq!(rejected(fault), *rule, "{}", url.escape_debug());
     }
     assert_eq!((names.asked(), connects.count()), (vec![], 0));
-    // The counters count: for a permitted name, though it turns out to lead here.
+    // The counters do count: for a name that is permitted, although it resolves to this machine.
     let permitted = "https://media.example.com/r.mp3";
     let fault = copied(&fetcher, &source, permitted, None).await.unwrap_err();
     assert_eq!(rejected(fault), "address_not_public");
@@ -109,7 +109,7 @@ async fn a_name_that_changes_its_mind_is_checked_every_time_and_looked_up_once_p
     assert_eq!(rejected(fault), "address_not_public");
     assert_eq!((names.asked().len(), server.connections()), (2, 1));
 
-    // And so does whatever goes on: a redirect, and a download that is taken up again.
+    // So do a redirect and a download that is resumed.
     let redirect = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n".to_owned();
     let cut = "HTTP/1.1 200 OK\r\netag: \"1\"\r\ncontent-length: 9\r\n\r\nRIFF".to_owned();
     for answer in [redirect, cut] {

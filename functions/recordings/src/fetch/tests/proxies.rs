@@ -1,4 +1,4 @@
-//! Proxies: the environment names one, and nobody goes there.
+//! Proxies: the environment names one, and it is not used.
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ async fn proxies_of_the_environment_see_nothing() {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "fetch::tests::proxies::proxies_of_the_environment_see_nothing"]);
     child.env(ORIGIN, origin.port.to_string()).env_remove("NO_PROXY").env_remove("no_proxy");
-    // `HTTP_PROXY` counts for nobody where a CGI server could have set it.
+    // Clients ignore `HTTP_PROXY` where a CGI server could have set it.
     child.env_remove("REQUEST_METHOD");
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
         let url = format!("http://127.0.0.1:{}", proxy.port);
@@ -31,18 +31,18 @@ async fn proxies_of_the_environment_see_nothing() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
     // The origin's TLS handshake is no request, but a connection.
     assert_eq!((origin.connections(), origin.heads().len()), (2, 1));
-    // Only the child's control was there: a client as it comes does go by the environment.
+    // Only the child's control request came: a client with default settings does use the proxy.
     let heads = proxy.heads();
     assert_eq!((proxy.connections(), heads.len()), (1, 1), "{heads:?}");
     assert!(heads[0].starts_with("get http://control.example/"), "{heads:?}");
 }
 
-/// What the test does in its child process, where the environment names the proxies.
+/// The part of the test that runs in a child process, where the environment names the proxies.
 async fn fetch_as_a_child(port: &str) {
     let fetcher = Fetcher::new(short(Policy::local())).unwrap();
     let http = format!("http://127.0.0.1:{port}/r");
     assert_eq!(copied(&fetcher, &source(""), &http, None).await, Ok(b"RIFF".to_vec()));
-    // It speaks no TLS; what counts is who is asked.
+    // The origin speaks no TLS. Only the connection matters.
     let https = format!("https://127.0.0.1:{port}/r");
     assert!(copied(&fetcher, &source(""), &https, None).await.is_err());
     let control = reqwest::Client::builder()

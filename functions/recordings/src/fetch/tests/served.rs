@@ -1,4 +1,4 @@
-//! What the tests fetch from: names that resolve as told, and a server that answers in turn.
+//! The names and the server that the tests fetch from. Both give prepared answers.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use tower::util::MapRequestLayer;
 use crate::fetch::{Fetcher, client};
 use crate::guard::Policy;
 
-/// The first byte of who speaks TLS, and would wait for an answer in TLS.
+/// The first byte of a TLS handshake. Its client would wait for an answer in TLS.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// A lookup that answers as told, and keeps the names that it was asked for.
+/// A lookup with prepared answers that keeps the names it was asked for.
 #[derive(Clone, Default)]
 pub(super) struct Names {
     answers: Arc<Mutex<VecDeque<Vec<SocketAddr>>>>,
@@ -49,7 +49,7 @@ impl Resolve for Names {
     }
 }
 
-/// How often a fetcher set out to connect, with or without looking a name up.
+/// How often a fetcher began to connect, with or without a lookup.
 #[derive(Clone, Default)]
 pub(super) struct Connects(Arc<AtomicUsize>);
 
@@ -59,12 +59,12 @@ impl Connects {
     }
 }
 
-/// The real fetcher, with names of one's own.
+/// The real fetcher, with the test's names.
 pub(super) fn fetcher(policy: Policy, names: &Names) -> (Fetcher, Connects) {
     fetcher_that_trusts(policy, names, RootCertStore::empty())
 }
 
-/// The same with roots of one's own, too.
+/// The real fetcher, with the test's names and root certificates.
 pub(super) fn fetcher_that_trusts(
     policy: Policy,
     names: &Names,
@@ -90,9 +90,9 @@ pub(super) struct Server {
 /// How a server ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// As its protocol wants it.
+    /// With the close that its protocol requires.
     Proper,
-    /// Without a word.
+    /// Without that close.
     Abrupt,
 }
 

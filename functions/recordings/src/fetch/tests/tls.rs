@@ -1,4 +1,4 @@
-//! TLS: who is trusted, for which name, and what goes over it.
+//! TLS: which certificates are trusted, for which name, and what is sent.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{CopyError, Fetcher, Policy, copied, short, source};
 
 const NAME: &str = "media.example.com";
 
-/// An authority of the test's own.
+/// The test's own certificate authority.
 struct Authority {
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
@@ -108,7 +108,7 @@ async fn an_origin_that_can_not_prove_its_name_gets_no_request() {
         assert_eq!(fault, CopyError::transient("tls"), "{what}");
         assert_eq!((server.connections(), server.heads()), (1, vec![]), "{what}");
     }
-    // What everybody runs trusts no authority of ours.
+    // The production fetcher does not trust the test's authority.
     let server = serve(authority.certify(&params("localhost")), Ending::Proper, OK).await;
     let url = format!("https://localhost:{}/r", server.port);
     let everybodys = Fetcher::new(short(Policy::local())).unwrap();
