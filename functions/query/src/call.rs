@@ -60,8 +60,8 @@ pub(crate) async fn answer(
     Ok(Reply::json(StatusCode::OK, &answer))
 }
 
-/// What the record and the copy jobs say of each recording, by id, every field present. The job has
-/// the copy itself and the newest link, so where both know something it is right.
+/// Returns the recordings in the order of their ids, each with every field, from the record and from the copy
+/// jobs. If both have a value, the job's is shown: it describes the copy and the newest link.
 fn joined(of_record: Option<Value>, jobs: Vec<Value>) -> Value {
     let mut recordings: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     let of_record = match of_record {

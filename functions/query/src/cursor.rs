@@ -1,24 +1,23 @@
 //! Cursors: where the next page of a list begins, as text that means something to this API only.
 //!
-//! A cursor says which list it belongs to. Taken to another list, it would answer nothing, or
-//! everything again, and look right; so it is refused.
+//! A cursor names its list. Another list refuses it, since it would return wrong pages there without an error.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use shared::ledger::read::By;
 
-/// The first line of a cursor; another one when what follows changes.
+/// The first line of a cursor. It changes when the form of the other lines changes.
 const VERSION: &str = "1";
 
 /// The longest sort key of DynamoDB.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// The cursor of the calls before a key in a list.
+/// Returns the cursor for the calls of a list before a key.
 pub(crate) fn encode(by: &By, before: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{}{before}", head(by)))
 }
 
-/// The key in a cursor; `None` if it is not a cursor of this list.
+/// Returns the key in a cursor; `None` if it is not a cursor of this list.
 pub(crate) fn decode(by: &By, cursor: &str) -> Option<String> {
     let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let before = text.strip_prefix(&head(by))?;

@@ -1,4 +1,4 @@
-//! Large values on their way back from the bucket into the record.
+//! Puts large values from the bucket back into the record.
 
 use std::time::SystemTime;
 
@@ -21,7 +21,7 @@ const MAX_VALUE_BYTES: u64 = 1024 * 1024;
 enum Absent {
     /// It has no room in the answer: a link to it is answered instead.
     Link,
-    /// The object is gone, is not the one that was put, or can't be had now; the reason.
+    /// The object is gone, is not the one that was put, or can't be read now; the reason.
     Unreadable(&'static str),
 }
 
@@ -30,7 +30,7 @@ enum Absent {
 /// warnings.
 pub(crate) async fn resolve(bucket: &Bucket, pk: &str, record: &mut Record, mut room: usize, now: Timestamp) {
     let found = record.large_values();
-    // By the sizes that the item tells, so that nothing is fetched in vain.
+    // Chosen by the sizes in the item, so that only values with room are fetched.
     let mut left = room;
     let fits = |large: &LargeValue, left: &mut usize| {
         let bytes = usize::try_from(large.bytes).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
 //! The read API: calls by day and by number, one call's whole story, links to recordings.
 //!
-//! Only bearers of a token of the `query` source are answered. What is answered is personal, so
-//! nothing between here and the reader may keep it: every answer says `no-store`.
+//! Every request needs a token of the `query` source. The answers are personal, so no cache may keep them:
+//! each says `no-store`.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ pub mod path;
 
 use route::Route;
 
-/// Answers questions about calls.
+/// The read API.
 pub struct Query {
     ledger: Ledger,
     bucket: Bucket,
@@ -49,10 +49,8 @@ pub async fn run() -> Result<(), lambda::Error> {
 }
 
 impl Query {
-    /// A reader of a ledger, and of the bucket beside it, for the bearers of any token of the sources
-    /// called `query`.
-    ///
-    /// Without tokens it answers nobody.
+    /// Returns the read API of a ledger and its bucket. It takes the tokens of the sources of `query`; without
+    /// any, it refuses every request.
     pub fn new(
         ledger: Ledger,
         s3: aws_sdk_s3::Client,
@@ -62,7 +60,7 @@ impl Query {
         Self { ledger, bucket: Bucket { client: s3, name: bucket }, sources: sources.into() }
     }
 
-    /// As the environment says, with the tokens read and the connection to the table open.
+    /// Returns the API that the environment describes, with the tokens read and the connection to the table open.
     async fn from_env() -> Result<Self, env::EnvironmentError> {
         let mut environment = env::Environment::default();
         let table = environment.required(env::TABLE_NAME);
@@ -73,19 +71,19 @@ impl Query {
         let (sources, ()) =
             tokio::join!(LiveSources::from_env(&mut environment, &aws, &holders), warm_up(&ledger));
         if environment.is_right() && sources.current().query_tokens().is_empty() {
-            environment.problem(env::SOURCES, "no token for query: it would refuse everybody");
+            environment.problem(env::SOURCES, "no token for query: every request would be refused");
         }
         environment.finish(Self::new(ledger, aws.s3(), bucket, sources))
     }
 
-    /// Answers one request that arrived at a time.
+    /// Answers one request. `received_at` is the time of its arrival.
     pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
         let started = Instant::now();
         let request_id = request.request_id.as_str();
         let route = Route::of(&request);
         self.sources.keep_fresh().await;
         let result = match access::check(&self.sources, &request.headers).await {
-            // Boxed, since the compiler lays futures inside futures out only so deep.
+            // Boxed, since the compiler limits how deep futures can be nested.
             Ok(()) => Box::pin(self.answer(route, &request, received_at)).await,
             Err(error) => Err(Problem::from(error)),
         };
@@ -117,7 +115,7 @@ impl Query {
             Problem::new(
                 StatusCode::NOT_FOUND,
                 "path_unknown",
-                "Nothing is here; start from /calls?day=YYYY-MM-DD.",
+                "The API has no such path. Start from /calls?day=YYYY-MM-DD.",
             )
         })?;
         match (&request.method, route) {
@@ -151,10 +149,10 @@ async fn warm_up(ledger: &Ledger) {
     }
 }
 
-/// For how many days a ledger that writes no deliveries keeps them.
+/// The days for which deliveries are kept. This function writes none, so the number has no effect.
 const WRITES_NO_DELIVERIES: u64 = 0;
 
-/// The store did not answer: logged here, and told to the reader without its words.
+/// Logs the store's error, and returns the problem to answer, which does not quote it.
 fn unavailable(error: &StoreError) -> Problem {
     tracing::error!(%error, "the ledger could not be read");
     Problem::unavailable()

@@ -1,5 +1,5 @@
-//! The parameters of a list. What is not understood is refused: a filter that is silently left out
-//! would answer another question than the one that was asked.
+//! The parameters of a list. An unknown parameter or value is an error: if a filter were ignored, the list
+//! would be wrong.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const MAX_LIMIT: usize = 200;
 /// Reads a query string, without its `?`.
 ///
 /// # Errors
-/// `parameter_invalid`: which one, and what it should be.
+/// `parameter_invalid`; the message names the parameter and the values that it takes.
 pub(crate) fn listing(query: &str) -> Result<Listing, Problem> {
     let given = Given::read(query)?;
     let by = given.by()?;
@@ -31,7 +31,7 @@ pub(crate) fn listing(query: &str) -> Result<Listing, Problem> {
     let status = given.get("status").map(status).transpose()?;
     let limit = given.get("limit").map_or(Ok(DEFAULT_LIMIT), limit)?;
     let before = given.get("cursor").map(|text| {
-        let problem = "cursor is not one of this list; take it from the answer before, with the same day, from or to, or leave it out to start again.";
+        let problem = "cursor is not one of this list; send the cursor of the last page with the same day, from or to, or leave it out to start again.";
         cursor::decode(&by, text).ok_or_else(|| invalid(problem))
     });
     let before = before.transpose()?;
@@ -54,7 +54,7 @@ impl Given {
                 )));
             };
             let value =
-                form::decode(value).ok_or_else(|| invalid(format!("{known} is not UTF-8; encode it so.")))?;
+                form::decode(value).ok_or_else(|| invalid(format!("{known} must be encoded as UTF-8.")))?;
             if given.insert(known, value.into_owned()).is_some() {
                 return Err(invalid(format!("{known} is given more than once; give it once.")));
             }
@@ -89,7 +89,7 @@ impl Given {
 
 fn day(text: &str) -> Result<String, Problem> {
     let date: Option<Date> = text.parse().ok();
-    // The parser takes more forms than the one that stands in the index.
+    // The parser takes other forms, too. The index has this one only.
     date.map(|date| date.to_string())
         .filter(|date| date == text)
         .ok_or_else(|| invalid("day must be a UTC day as YYYY-MM-DD, such as 2026-06-27."))

@@ -23,7 +23,7 @@ pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The longest name that a download gets, without its extension.
 const MAX_FILENAME_CHARS: usize = 100;
 
-/// Redirects to a presigned link. The link is as good as the recording, so it is logged nowhere.
+/// Redirects to a presigned link. The link gives access to the recording, so it is never logged.
 pub(crate) async fn redirect(
     ledger: &Ledger,
     bucket: &Bucket,
@@ -55,7 +55,7 @@ pub(crate) async fn redirect(
     Ok(Reply::json(StatusCode::FOUND, &body).with_header(LOCATION, location))
 }
 
-/// Makes a recording due again that ended without a copy.
+/// Makes a recording that ended without a copy due again.
 pub(crate) async fn retry(
     ledger: &Ledger,
     call: CallName<'_>,
@@ -80,7 +80,7 @@ pub(crate) async fn retry(
 }
 
 fn unknown() -> Problem {
-    let message = "The ledger has no recording of this id for this call, or no link to it has come yet.";
+    let message = "This call has no recording with this id, or no link to it has arrived yet.";
     Problem::new(StatusCode::NOT_FOUND, "recording_unknown", message)
 }
 
@@ -88,20 +88,22 @@ fn not_stored(job: &Recording) -> Problem {
     let state = job.state.unwrap_or("unknown");
     let message = match (state, job.next_attempt_at.as_deref(), job.reason.as_deref()) {
         ("expired" | "rejected" | "failed", _, Some(reason)) => {
-            format!("There is no copy of this recording and none will come: it is {state} ({reason}).")
+            format!("There is no copy of this recording, and none will be made: it is {state} ({reason}).")
         }
         ("expired" | "rejected" | "failed", ..) => {
-            format!("There is no copy of this recording and none will come: it is {state}.")
+            format!("There is no copy of this recording, and none will be made: it is {state}.")
         }
         (_, Some(next), _) => {
-            format!("There is no copy of this recording yet: it is {state}, due at {next}. Ask again later.")
+            format!(
+                "There is no copy of this recording yet: its state is {state}, the next attempt is due at {next}. Ask again later."
+            )
         }
-        _ => format!("There is no copy of this recording yet: it is {state}. Ask again later."),
+        _ => format!("There is no copy of this recording yet: its state is {state}. Ask again later."),
     };
     Problem::new(StatusCode::CONFLICT, "recording_not_stored", message)
 }
 
-/// A name for the download that no browser, shell or file system takes for anything else.
+/// A file name for the download, of letters, digits, `-` and `_`, which mean nothing else to any browser or shell.
 fn filename(recording_id: &str, key: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let name: String = recording_id.chars().map(plain).take(MAX_FILENAME_CHARS).collect();
@@ -116,7 +118,7 @@ fn filename(recording_id: &str, key: &str) -> String {
     }
 }
 
-/// Signing needs no network; if it fails, it is our mistake.
+/// Returns the problem for a link that could not be signed. Signing needs no network, so this is a bug.
 fn cannot_sign(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a link could not be signed");
     Problem::internal()
@@ -144,11 +146,11 @@ mod tests {
                 next_attempt_at: Some("2026-06-27T10:10:00.000Z".to_owned()),
                 ..job("retry")
             }),
-            "There is no copy of this recording yet: it is retry, due at 2026-06-27T10:10:00.000Z. Ask again later."
+            "There is no copy of this recording yet: its state is retry, the next attempt is due at 2026-06-27T10:10:00.000Z. Ask again later."
         );
         assert_eq!(
             message(Recording { reason: Some("too_large".to_owned()), ..job("rejected") }),
-            "There is no copy of this recording and none will come: it is rejected (too_large)."
+            "There is no copy of this recording, and none will be made: it is rejected (too_large)."
         );
     }
 }

@@ -29,8 +29,7 @@ pub(crate) enum Route<'a> {
     Retry(CallName<'a>, &'a str),
 }
 
-/// The parts of a call's path. The provider and the source may be unknown or no names: then there is no
-/// such call.
+/// The parts of a call's path, as they were sent. [`CallName::parts`] checks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CallName<'a> {
     provider: &'a str,
@@ -66,7 +65,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Returns the route as the template has it, for the log: no call is named in it.
+    /// Returns the route as the template has it, for the log. It does not name the call.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Calls => CALLS,
@@ -78,7 +77,7 @@ impl<'a> Route<'a> {
 }
 
 impl<'a> CallName<'a> {
-    /// Returns the provider, source and call id, if calls can have such names.
+    /// Returns the provider, source and call id; `None` if no call can have these names.
     pub(crate) fn parts(self) -> Option<(Provider, &'a str, Cow<'a, str>)> {
         let provider = Provider::from_name(self.provider)?;
         let call_id = path::decode(self.call_id)?;

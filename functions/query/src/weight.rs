@@ -10,7 +10,7 @@ pub(crate) const MAX_WEIGHT: usize = 5 * 1024 * 1024;
 /// The size of a value as JSON inside a JSON string: quotes and backslashes count twice.
 pub(crate) fn weight(value: &impl Serialize) -> usize {
     let mut scale = Scale(0);
-    // The scale takes everything, and what is written here came from JSON.
+    // This can't fail: the scale takes every byte, and the value was read from JSON.
     let _ = serde_json::to_writer(&mut scale, value);
     scale.0
 }

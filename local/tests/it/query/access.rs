@@ -20,7 +20,11 @@ async fn a_stored_recording_is_downloaded_through_the_redirect() -> anyhow::Resu
     bundle.deliver(Provider::Sautikit, "default", &ready, "accepted").await?;
     let reply = bundle.recording(call_id, recording_id).await;
     assert_eq!(problem(&reply), (409, "recording_not_stored".to_owned()));
-    assert!(reply.body.contains("it is pending, due at 2026-06-27T10:06:01.500Z"), "{}", reply.body);
+    assert!(
+        reply.body.contains("its state is pending, the next attempt is due at 2026-06-27T10:06:01.500Z"),
+        "{}",
+        reply.body
+    );
     for (call_id, recording_id) in [(call_id, "r2"), ("c2", recording_id), (call_id, &*"x".repeat(2048))] {
         let reply = bundle.recording(call_id, recording_id).await;
         assert_eq!(problem(&reply), (404, "recording_unknown".to_owned()));
