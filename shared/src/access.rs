@@ -19,7 +19,7 @@ pub enum AccessError {
 }
 
 /// Checks `Authorization: Bearer <token>` (RFC 6750). The tokens may have been rotated since they were
-/// read, so a token that is none of them has them read again.
+/// read, so they are read again if the token is none of them.
 ///
 /// # Errors
 /// There is no token, or it is not a configured one. The sender can fix it.

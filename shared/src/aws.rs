@@ -15,7 +15,7 @@ use aws_smithy_http_client::{Builder, tls};
 use self::operation::Service;
 use crate::env;
 
-/// Where the stores are and who asks.
+/// The endpoints of AWS and the credentials.
 #[derive(Clone)]
 pub struct Aws {
     region: String,
@@ -27,7 +27,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// As Lambda's environment says.
+    /// Returns the endpoints and credentials of Lambda's environment.
     pub fn from_env(environment: &mut env::Environment) -> Self {
         let region = environment.required(env::AWS_REGION);
         let credentials = Credentials::new(
@@ -45,7 +45,7 @@ impl Aws {
         Self { ssm_endpoint, ..Self::new(region, credentials, dynamodb, s3) }
     }
 
-    /// With other endpoints than the region's own, if any are given.
+    /// Returns the endpoints of a region, or others if they are given.
     pub fn new(
         region: String,
         credentials: Credentials,
@@ -56,7 +56,7 @@ impl Aws {
         Self { region, credentials, dynamodb_endpoint, s3_endpoint, ssm_endpoint: None, http_client }
     }
 
-    /// The same with another endpoint for SSM.
+    /// Returns it with another endpoint for SSM.
     #[must_use]
     pub fn with_ssm_endpoint(self, endpoint: String) -> Self {
         Self { ssm_endpoint: Some(endpoint), ..self }
@@ -86,7 +86,7 @@ impl Aws {
             .http_client(self.http_client.clone())
             .timeout_config(timeouts(Duration::from_secs(60)))
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(200)))
-            // An endpoint of one's own has no name per bucket.
+            // A local endpoint has no host name per bucket.
             .force_path_style(self.s3_endpoint.is_some());
         config.set_endpoint_url(self.s3_endpoint.clone());
         aws_sdk_s3::Client::from_conf(config.build())
@@ -101,11 +101,11 @@ impl Aws {
         Service { retries, ..self.service("ssm", url, Duration::from_millis(1_500)) }
     }
 
-    /// A bucket, for those who put a few objects in it.
+    /// A bucket, to put objects into it in one request each.
     pub(crate) fn bucket(&self, name: &str) -> Service {
         let url = match &self.s3_endpoint {
             Some(endpoint) => format!("{}/{name}", endpoint.trim_end_matches('/')),
-            // A certificate has no room for a name with a dot in it before the region's.
+            // S3's certificate does not cover a bucket's name with a dot in it.
             None if name.contains('.') => format!("{}/{name}", self.url("s3")),
             None => self.url(&format!("{name}.s3")),
         };
@@ -132,7 +132,7 @@ impl Aws {
     }
 }
 
-/// A bucket, for those who read it or stream into it.
+/// A bucket, to read from it and to stream into it.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     /// The client for it.

@@ -8,7 +8,7 @@ pub const TABLE_NAME: &str = "TABLE_NAME";
 pub const BUCKET_NAME: &str = "BUCKET_NAME";
 /// Where the sources are in SSM Parameter Store: `<this>/<provider>/<source>`. Set by the template.
 pub const SOURCES_PATH: &str = "SOURCES_PATH";
-/// The sources as JSON, all of them, instead; for local runs. Empty is as good as unset.
+/// All sources as JSON, in place of [`SOURCES_PATH`]. For local runs; empty counts as unset.
 pub const SOURCES: &str = "SOURCES";
 /// How many days the deliveries' bodies are kept, 1 to 3650. Optional, 400.
 pub const EVIDENCE_RETENTION_DAYS: &str = "EVIDENCE_RETENTION_DAYS";
@@ -24,11 +24,11 @@ pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// The credentials' session. Optional.
 pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
-/// Another endpoint for DynamoDB. Optional; for local runs. Empty is as good as unset.
+/// Another endpoint for DynamoDB. Optional; for local runs. Empty counts as unset.
 pub const AWS_ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
-/// Another endpoint for S3. Optional; for local runs. Empty is as good as unset.
+/// Another endpoint for S3. Optional; for local runs. Empty counts as unset.
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
-/// Another endpoint for SSM. Optional; for local runs. Empty is as good as unset.
+/// Another endpoint for SSM. Optional; for local runs. Empty counts as unset.
 pub const AWS_ENDPOINT_URL_SSM: &str = "AWS_ENDPOINT_URL_SSM";
 
 /// The environment. It remembers everything that is wrong with its variables, so that one error says all
@@ -38,7 +38,7 @@ pub struct Environment {
     problems: Vec<String>,
 }
 
-/// What is wrong with the environment; it ends the start.
+/// Everything that is wrong with the environment. The function does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the function can't start: {}", .0.join("; "))]
 pub struct EnvironmentError(Vec<String>);

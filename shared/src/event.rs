@@ -1,4 +1,4 @@
-//! The content of a verified body: the words between a provider and the ledger.
+//! The content of a verified body: the types between a provider and the ledger.
 
 use std::fmt;
 
@@ -65,7 +65,7 @@ pub enum Unusable {
 /// The longest id of a call or a recording, in bytes. A body with a longer one is kept as evidence.
 pub const MAX_ID_BYTES: usize = 2048;
 
-/// A link from which a recording can be fetched, perhaps not for long.
+/// A link from which a recording can be fetched, perhaps only for a short time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordingLink {
     /// The provider's id of the recording, or one made from the link.

@@ -17,7 +17,7 @@ const fn other(name: &'static str) -> Cause {
     Cause { name, q850: None }
 }
 
-/// The cause behind a provider's word for it; `None` for a word nobody documented.
+/// The cause that a provider's word means; `None` for a word that is not documented.
 pub fn cause(raw: &str) -> Option<Cause> {
     Some(match raw.to_ascii_lowercase().as_str() {
         "unallocated_number" | "not_found" => q850(1, "unallocated_number"),

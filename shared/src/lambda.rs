@@ -23,7 +23,7 @@ use crate::reply::{Problem, Reply};
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The headers, as API Gateway hands them over: joined by commas where they were doubled.
+    /// The headers. API Gateway joins the values of a repeated header with commas.
     pub headers: HeaderMap,
     /// The route that was matched, such as `/calls/{provider}/{source}/{call_id}`; empty if unknown.
     pub route: String,
@@ -33,7 +33,7 @@ pub struct Request {
     pub path: HashMap<String, String>,
     /// The query string, without `?`, as it was sent.
     pub query: String,
-    /// The raw body; `None` if it was said to be base64 and is not.
+    /// The raw body; `None` if it claims to be base64 and is not.
     pub body: Option<Bytes>,
     /// API Gateway's id of the request.
     pub request_id: String,
@@ -64,7 +64,7 @@ impl From<ApiGatewayV2httpRequest> for Request {
 }
 
 impl fmt::Debug for Request {
-    /// Leaves out the path and its parts, of which one may be a token, headers, query and body.
+    /// Leaves out the path and its parts (one may be a token), the headers, the query and the body.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, route, request_id, .. } = self;
         formatter
@@ -87,15 +87,15 @@ pub async fn serve<F: Future<Output = Reply>>(handler: impl Fn(Request) -> F) ->
     .await
 }
 
-/// Reads an event, or says that it can't be read without a word of what is in it.
+/// Reads an event. The error holds nothing of the event.
 ///
-/// If the runtime read it, it would log why that failed and tell it to Lambda, and quote the value that
-/// was in the way: a header, a part of the path, a body.
+/// If the runtime read it, an error would be logged and sent to Lambda with the value that can't be read: a
+/// header, a part of the path or a body.
 fn read(event: &RawValue) -> Result<ApiGatewayV2httpRequest, Error> {
     serde_json::from_str(event.get()).map_err(|_| Error::from("not an event of the documented form"))
 }
 
-/// Answers one event. A panic in the handler is our bug and this one request's loss: 500.
+/// Answers one event. A panic in the handler fails this request only, with 500.
 pub async fn answer<F: Future<Output = Reply>>(
     handler: impl FnOnce(Request) -> F,
     event: ApiGatewayV2httpRequest,

@@ -35,7 +35,7 @@ pub fn listed(party: &str) -> Option<String> {
 pub enum Derivation {
     /// The provider wrote the international form.
     AsWritten,
-    /// The `+` is ours.
+    /// The `+` was added.
     Completed,
 }
 

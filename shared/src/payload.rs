@@ -80,7 +80,7 @@ impl<'a> Payload<'a> {
         Self::new(fields.map_or_else(Vec::new, |Fields(fields)| fields), prefix)
     }
 
-    /// A text. Empty text is as good as none.
+    /// A text. An empty text counts as none.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.read(name, "text", |raw| raw.text().map(Cow::into_owned)).filter(|text| !text.is_empty())
     }

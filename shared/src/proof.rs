@@ -10,6 +10,7 @@ use http::HeaderMap;
 
 use crate::timestamp::Timestamp;
 
+/// Implements `Debug` for a key, without the key. It stands before the modules, since they use it.
 macro_rules! redacted {
     ($($key:ident),*) => {$(
         impl std::fmt::Debug for $key {

@@ -32,7 +32,7 @@ pub use sautikit::sign_timestamped as sign_sautikit_timestamped;
 /// Defines the set and everything that must name each member of it.
 macro_rules! providers {
     ($($(#[$about:meta])* $provider:ident = $name:literal,)*) => {
-        /// Who sends webhooks.
+        /// A sender of webhooks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Provider {
             $($(#[$about])* $provider,)*
@@ -101,7 +101,7 @@ impl Provider {
         format!("/webhooks/{}/{{source}}{token}", self.name())
     }
 
-    /// The keys of a source that accepts what these sign, as in the configuration:
+    /// The keys of a source that accepts deliveries proved with `keys`, as in the configuration:
     /// `{"secrets":["…"]}`.
     pub fn source_keys(self, keys: &SenderKeys) -> Value {
         let kind = self.needs().keys;
@@ -179,8 +179,8 @@ impl Provider {
         normalized.unwrap_or_else(Normalized::Unusable)
     }
 
-    /// How long a link works from its announcement on, where the provider documents that and the link
-    /// does not say so itself.
+    /// How long a link works from its announcement on; `None` if the provider does not document that, or the link
+    /// says it itself.
     pub(crate) fn link_lifetime(self, url: &str) -> Option<SignedDuration> {
         match self {
             Self::Sautikit => sautikit::link_lifetime(url),

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-/// An answer on its way out.
+/// An HTTP answer.
 #[derive(Clone)]
 pub struct Reply {
     /// The status.
@@ -19,13 +19,13 @@ pub struct Reply {
 }
 
 impl fmt::Debug for Reply {
-    /// Neither headers nor body: one may be a presigned link, the other a call.
+    /// Shows neither headers nor body: they may hold a presigned link or a call.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Reply").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
-/// What is wrong with a request, or with us.
+/// An error to answer: of the request, or of this program.
 ///
 /// The message is for whoever sent the request: it never says more than the sender may know.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,19 +16,19 @@ use crate::proof::{Ed25519Key, HmacKey, Token};
 pub struct Source {
     /// Its name: the last part of the webhook URL, and part of every item's key.
     pub name: String,
-    /// Shared secrets, of which any may have signed.
+    /// Shared secrets; a signature by any of them is accepted.
     pub secrets: Vec<HmacKey>,
-    /// Public keys, of which any may have signed.
+    /// Public keys; a signature by any of them is accepted.
     pub public_keys: Vec<Ed25519Key>,
-    /// Tokens, of which any may be presented.
+    /// Tokens; any of them is accepted.
     pub tokens: Vec<Token>,
-    /// The only account whose deliveries are taken, if pinned.
+    /// The only account whose deliveries are accepted, if one is pinned.
     pub account: Option<String>,
-    /// The only form of signature that is taken, if pinned.
+    /// The only form of signature that is accepted, if one is pinned.
     pub scheme: Option<SignatureForm>,
     /// How far a signed timestamp may be from now.
     pub tolerance: Duration,
-    /// The zone of times that are sent without one.
+    /// The time zone of times that are sent without one.
     pub time_zone: Option<TimeZone>,
     /// The only hosts that recordings are fetched from, if any are named.
     pub recording_hosts: Vec<String>,
@@ -53,7 +53,7 @@ pub(crate) struct Needs {
     pub(crate) keys: KeyKind,
     /// The fewest characters of a key; 0 where the provider makes the key.
     pub(crate) min_key_chars: usize,
-    /// The zone of times that are sent without one, unless the source names another.
+    /// The time zone of times that are sent without one, unless the source names another.
     pub(crate) time_zone: Option<&'static str>,
     /// Whether bodies name an account, so that one can be pinned.
     pub(crate) names_account: bool,

@@ -18,7 +18,7 @@ pub use live::{LiveSources, Pace, UnreadError};
 /// How far a signed timestamp may be from now, in either direction, unless a source says otherwise.
 const DEFAULT_TOLERANCE_SECONDS: u64 = 300;
 
-/// Two keys of a kind: the one in use and the one taking over.
+/// The most keys of a source: the one in use and the one that replaces it.
 const MAX_LIVE_KEYS: usize = 2;
 
 /// Every configured source: by holder (a provider, or [`QUERY`]), then by name.
@@ -34,7 +34,7 @@ impl Sources {
     /// Reads `{"<provider>|query":{"<source>":{…}}}`.
     ///
     /// # Errors
-    /// Every problem with its place, none with the value in it. Whoever deploys can fix them.
+    /// Every problem with its place and without the value. Whoever deploys can fix them.
     pub fn from_json(json: &str) -> Result<Self, SourcesError> {
         let configured = serde_json::from_str(json).map_err(|error| {
             SourcesError(vec![format!(
@@ -102,7 +102,7 @@ const QUERY_NEEDS: Needs = Needs {
     example: r#"{"tokens":["<at least 128 random bits>"]}"#,
 };
 
-/// A source as it is written; a field that is not here is an error and not a default.
+/// A source as it is configured. An unknown field is an error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Configured {
@@ -162,14 +162,16 @@ fn read(needs: &Needs, name: &str, value: serde_json::Value) -> Result<Source, V
             .push("recording_authorization needs recording_hosts: it is sent to no other host".to_owned());
     }
     if configured.account.is_some() && !needs.names_account {
-        problems.push("account can't be pinned: this provider's webhooks name none".to_owned());
+        problems.push("account can't be pinned: this provider's webhooks name no account".to_owned());
     }
     if let Some(authorization) = &configured.recording_authorization {
         if http::HeaderValue::from_str(&authorization.0).is_err() {
-            problems.push("recording_authorization is not a header's value".to_owned());
+            problems.push("recording_authorization is not a valid header value".to_owned());
         }
         if configured.recording_hosts.iter().all(|host| host.starts_with('.')) {
-            problems.push("recording_authorization needs a whole host in recording_hosts".to_owned());
+            problems.push(
+                "recording_authorization needs a host without a leading dot in recording_hosts".to_owned(),
+            );
         }
     }
     if !problems.is_empty() {
@@ -194,12 +196,12 @@ fn needs(holder: &str) -> Option<Needs> {
     if holder == QUERY { Some(QUERY_NEEDS) } else { Provider::from_name(holder).map(Provider::needs) }
 }
 
-/// Where JSON went wrong, without the text that stands there: it may be a secret.
+/// Returns the place of an error in JSON, without the text there, which may be a secret.
 fn place(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
 }
 
-/// The error without the values serde quotes in it: they may be secrets. Names of fields stay.
+/// Returns the error without the values that serde quotes, which may be secrets. Names of fields stay.
 fn unquoted(error: &serde_json::Error) -> String {
     let message = error.to_string();
     if message.starts_with("unknown field") { message } else { "a field has the wrong type".to_owned() }

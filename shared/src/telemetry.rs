@@ -14,10 +14,10 @@ use tracing_subscriber::registry;
 /// The crates whose lines are ours. Nothing in them logs what is personal or secret, at any level.
 const OURS: [&str; 7] = ["shared", "recordings", "query", "sautikit", "callkaro", "telnyx", "agni"];
 
-/// Libraries that are not heard even when something is wrong.
+/// Parts of libraries whose lines are never written, not even errors.
 ///
-/// The SDK's interceptors show a whole error when another one takes its place, and the error of a
-/// cancelled transaction has the table's items in it.
+/// The SDK's interceptors log a whole error when another error replaces it. The error of a cancelled
+/// transaction has items of the table in it.
 const SILENT: [&str; 1] = ["aws_smithy_runtime_api::client::interceptors"];
 
 /// How a line is written.
@@ -30,21 +30,21 @@ pub enum Format {
 }
 
 /// Writes logs to standard output, as Lambda's logging configuration asks: `AWS_LAMBDA_LOG_FORMAT`
-/// and `AWS_LAMBDA_LOG_LEVEL`. Panics are logged as well, without what they say.
+/// and `AWS_LAMBDA_LOG_LEVEL`. Panics are logged as well, without any value in them.
 pub fn init() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok();
     let level = level.as_deref().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
     let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     let format = if json { Format::Json } else { Format::Text };
-    // Where there is a subscriber already, its owner has decided where lines go.
+    // A subscriber that was set before stays.
     let _ = tracing::dispatcher::set_global_default(dispatch(filter(level), format, io::stdout));
     panic::set_hook(Box::new(log_panic));
 }
 
-/// Lets our own lines through from a level on.
+/// Returns a filter that passes our own lines from a level on.
 ///
-/// What libraries say stays at warnings whatever the level, since at finer ones they show requests,
-/// and requests have phone numbers and tokens in them.
+/// Lines of libraries pass from warnings on, whatever the level: at finer levels they show requests, which have
+/// phone numbers and tokens in them.
 pub fn filter(level: Level) -> Targets {
     Targets::new()
         .with_default(LevelFilter::WARN)
@@ -52,7 +52,7 @@ pub fn filter(level: Level) -> Targets {
         .with_targets(SILENT.map(|target| (target, LevelFilter::OFF)))
 }
 
-/// What writes the lines that a filter lets through: one call of the writer for each.
+/// Returns the subscriber that writes the lines that pass a filter, with one call of the writer for each.
 pub fn dispatch<W>(filter: Targets, format: Format, writer: W) -> Dispatch
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -64,16 +64,16 @@ where
     }
 }
 
-/// Logs where a panic was, and what it says only if that was known when the code was compiled.
+/// Logs the place of a panic, and its message only if that is a literal in the code.
 ///
-/// The standard hook prints the message as it is, and a message may quote anything: a text that can't
-/// be cut between two of its characters is quoted in full, whatever it holds.
+/// The standard hook prints any message, and a message may quote personal data. For example, cutting a string
+/// in the middle of a character panics with the whole string.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
     tracing::error!(location, reason = literal(panic.payload()), "panicked");
 }
 
-/// A panic's message, if it is a literal; one that was put together is none.
+/// Returns a panic's message if it is a literal; `None` if it was formatted.
 fn literal(payload: &(dyn Any + Send)) -> Option<&'static str> {
     payload.downcast_ref::<&'static str>().copied()
 }
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// What a writer got, one text per line.
+    /// The lines that a writer got.
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<String>>>);
 

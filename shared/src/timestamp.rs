@@ -23,7 +23,7 @@ pub fn day(timestamp: Timestamp) -> String {
 
 /// Reads RFC 3339, and what providers write instead: a space for the `T`, no offset.
 ///
-/// A time without an offset is taken to be in `time_zone`; without one it is not a time at all.
+/// A time without an offset is in `time_zone`. If that is `None`, the text is not a time.
 pub fn parse(text: &str, time_zone: Option<&TimeZone>) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(timestamp) = text.parse::<Timestamp>() {

@@ -57,12 +57,13 @@ pub async fn run(provider: Provider) -> Result<(), lambda::Error> {
 }
 
 impl Webhook {
-    /// A provider's webhooks, into a ledger.
+    /// Returns the receiver of a provider's webhooks, which writes to a ledger.
     pub fn new(provider: Provider, sources: impl Into<LiveSources>, ledger: Ledger) -> Self {
         Self { provider, sources: sources.into(), ledger, metrics: Metrics::default() }
     }
 
-    /// As the environment says, with the keys read and the connection to the table open.
+    /// Returns the receiver that the environment describes, with the keys read and the connection to the table
+    /// open.
     async fn from_env(provider: Provider) -> Result<Self, env::EnvironmentError> {
         let mut environment = env::Environment::default();
         let aws = Aws::from_env(&mut environment);
@@ -73,18 +74,18 @@ impl Webhook {
         if environment.is_right() && !sources.current().has(provider) {
             environment.problem(
                 env::SOURCES,
-                format!("no source for {}: it would refuse everything", provider.name()),
+                format!("no source for {}: every delivery would be refused", provider.name()),
             );
         }
         let metrics = Metrics::from_env(&mut environment);
         environment.finish(Self { metrics, ..Self::new(provider, sources, ledger) })
     }
 
-    /// Answers one request that arrived at a time.
+    /// Answers one request. `received_at` is the time of its arrival.
     pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
         let started = Instant::now();
         self.sources.keep_fresh().await;
-        // A panic is our bug and this one request's loss; it is counted like every answer.
+        // A panic fails this request only, and is counted like every answer.
         let result =
             AssertUnwindSafe(self.receive(&request, received_at, started + DEADLINE)).catch_unwind().await;
         let result = result.unwrap_or(Err(Refusal::Internal));
@@ -115,7 +116,7 @@ impl Webhook {
         }
     }
 
-    /// The delivery's source, and its body once that is known to be genuine.
+    /// Returns the delivery's source and its verified body.
     fn verify<'a>(
         &self,
         sources: &'a Sources,
@@ -179,7 +180,7 @@ struct Received {
     status: &'static str,
     kind: Option<String>,
     source: String,
-    /// Which of the source's keys fits, from 0: by this, whoever rotates them knows when to remove one.
+    /// Which of the source's keys fits, from 0. During a rotation it shows whether the old key is still used.
     key: usize,
     call_id: Option<String>,
 }

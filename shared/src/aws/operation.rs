@@ -27,7 +27,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 use serde::Deserialize;
 
-/// Where a service is, who asks, and with how much patience.
+/// The endpoint of a service, the credentials, the timeouts and the retries.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// As signatures name it.
@@ -44,19 +44,19 @@ pub(crate) struct Service {
 /// A request before it is signed.
 pub(crate) struct Unsigned {
     pub(crate) method: &'static str,
-    /// From the service's URL on, with nothing in it that needs to be encoded.
+    /// The path below the service's URL, with nothing in it that needs to be encoded.
     pub(crate) path: String,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
 }
 
-/// The service does not do as asked; it holds the service's code, and nothing of the request.
+/// The service refused a request. It holds the service's code, and nothing of the request.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct RefusedError(ErrorMetadata);
 
 impl Service {
-    /// An operation, from what it takes to a request, and from an answer's body to what it gives.
+    /// Returns an operation. `request` makes the request of an input, `output` reads an answer's body.
     pub(crate) fn operation<I, O>(
         self,
         name: &'static str,
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// What botocore 1.43 signs for the same requests, with the same credentials at the same time.
+    /// The signatures of botocore 1.43 for the same requests, with the same credentials and time.
     #[test]
     fn requests_are_signed_as_aws_wants_it() {
         let rows = [

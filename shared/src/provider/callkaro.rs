@@ -1,8 +1,8 @@
 //! CallKaro: JSON, not signed. The token in the URL is the only proof.
 //!
 //! One kind, `call_ended`. Webhooks of the user and of the agent may both fire for one call, so
-//! duplicates are by design and the later one may be richer. What the documentation leaves open is
-//! derived and says so: the zone of `time`, the direction, the status.
+//! duplicates are by design and the later one may say more. The values that the documentation leaves open are
+//! derived, and listed as derived: the zone of `time`, the direction, the status.
 //!
 //! Document: "Event Overview: `call_ended`" in CallKaro's documentation.
 
@@ -22,7 +22,7 @@ use crate::timestamp::{self, Timestamp};
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::UrlTokens,
     min_key_chars: url_token::MIN_CHARS,
-    // The provider's home: the document does not say the zone.
+    // The zone of the provider's country: the document names none.
     time_zone: Some("Asia/Kolkata"),
     names_account: false,
     example: r#"{"tokens":["<at least 128 random bits>"]}"#,

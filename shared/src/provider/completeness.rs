@@ -1,4 +1,4 @@
-//! No documented field is dropped: without any one of them, a sample means something else.
+//! No documented field is dropped: if one is removed from a sample, the result is another.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ fn read(provider: Provider, body: &Value) -> Normalized {
     normalize(provider, &source(provider, provider.source_keys(&keys)), body)
 }
 
-/// All that a body means, as text.
+/// Everything that normalizing a body gives, as text.
 fn meaning(provider: Provider, body: &Value) -> String {
     match read(provider, body) {
         Normalized::Event(event) => {
@@ -77,7 +77,7 @@ fn without(body: &Value, path: &str) -> Value {
     body
 }
 
-/// Said twice in the documents: `post_call` and `post_call_detail` have the same value.
+/// Fields that the documents have twice: `post_call` and `post_call_detail` have the same value.
 const SAID_TWICE: [&str; 3] =
     ["/data/post_call", "/data/post_call/lead_status", "/data/post_call_detail/lead_status/value"];
 

@@ -50,7 +50,7 @@ pub(super) fn verify(
     provider.verify(source, Unverified { headers: &map, body, token: None, received_at: now() })
 }
 
-/// What a body means, as if it were verified.
+/// Normalizes a body as if it were verified.
 pub(super) fn normalize(provider: Provider, source: &Source, body: impl Into<Bytes>) -> Normalized {
     let proof = Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh, key: 0 };
     provider.normalize(source, &Verified { body: body.into(), proof })

@@ -55,7 +55,7 @@ pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof,
         "is neither 64 hexadecimal digits nor t=<unix seconds>,v1=<64 hexadecimal digits>",
     ))?;
     if source.scheme.is_some_and(|pinned| pinned != signature.form()) {
-        return Err(malformed("has not the form that this source is pinned to"));
+        return Err(malformed("does not have the form that this source is pinned to"));
     }
     let (parts, code): (&[&[u8]], _) = match &signature {
         Signature::Plain { code } => (&[delivery.body], code),
@@ -76,7 +76,7 @@ enum Signature<'a> {
     Plain {
         code: [u8; 32],
     },
-    /// The time is signed as it was written, leading zeros and all.
+    /// The time is signed as it was written, with leading zeros.
     Timestamped {
         time: &'a str,
         seconds: u64,
@@ -168,7 +168,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
 
 fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
     if !data.has("recording_id") && !data.has("download_url") {
-        // There is nothing to say it of; it all goes to the extensions.
+        // There is no recording to describe: all fields go to the extensions.
         return;
     }
     let id = draft.short_id("recording_id", data.id("recording_id"));

@@ -2,8 +2,8 @@
 //!
 //! `telnyx-signature-ed25519` is the base64 of a signature over `<telnyx-timestamp>|<body>`. Status
 //! callbacks and recording callbacks come to the same URL. Every value is a string. A `CallSid` is
-//! one leg; the whole call is the `CallSessionId`. Not answered with exactly 200, a delivery goes to
-//! the failover URL as well, so the timestamp header never takes part in a dedupe key.
+//! one leg; the whole call is the `CallSessionId`. A delivery that is not answered with exactly 200 goes
+//! to the failover URL as well, with another timestamp header. So that header is never part of a dedupe key.
 //!
 //! Document: "TexmlCallCompletedWebhook" in the API reference at <https://developers.telnyx.com>.
 
@@ -197,7 +197,7 @@ fn ending(draft: &mut Draft, payload: &mut Payload<'_>) {
     if let Some(code) = payload.text("SipHangupCause") {
         match code.parse::<u16>() {
             Ok(number) if (100..700).contains(&number) => draft.set("hangup.sip_code", Some(number)),
-            // Sometimes it is a word; there is nothing wrong with that.
+            // Sometimes it is a word, which is no error.
             _ => draft.record.set(field("extensions", "SipHangupCause"), Value::from(code)),
         }
     }
@@ -215,7 +215,7 @@ fn quality(draft: &mut Draft, payload: &mut Payload<'_>) {
     let number = |name: &str| stats.get(name).filter(|value| value.is_number()).cloned();
     draft.record.set("quality.mos", number("mos"));
     draft.record.set("quality.packet_loss", number("packet_loss"));
-    // The unit is not documented; milliseconds is what jitter is given in.
+    // The unit is not documented; jitter is usually given in milliseconds.
     draft.record.derive("quality.jitter_ms", number("jitter"));
     draft.record.set("quality.raw", stats);
 }

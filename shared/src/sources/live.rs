@@ -2,9 +2,9 @@
 //!
 //! They come from `SOURCES`, or from SSM Parameter Store: one SecureString per source, named
 //! `<SOURCES_PATH>/<provider>/<source>`. Parameters are read again every five minutes, in the
-//! background, and at once when a delivery fits none of the keys: a key that was rotated a moment ago
-//! is taken, and one that was removed is refused ten minutes later at most. Where a provider's parameters
-//! can't be read, its sources stay as they are, and an alarm is raised.
+//! background, and at once when a delivery fits none of the keys. So a new key is accepted at once, and a
+//! removed key is refused after ten minutes at most. If a provider's parameters can't be read, its sources
+//! stay as they are, and an alarm is raised.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,10 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often parameters may be read again.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// After how long they are read again anyway.
+    /// The age at which they are read again.
     pub due: Duration,
-    /// After how long something that fits no key has them read again: strangers must not make us ask
-    /// with every request of theirs.
+    /// The least time between two reads after requests that fit no key. Otherwise each request of a stranger
+    /// would cause a read.
     pub after_miss: Duration,
 }
 
@@ -48,19 +48,19 @@ pub struct LiveSources(Arc<Live>);
 struct Live {
     current: RwLock<Arc<Sources>>,
     parameters: Option<Parameters>,
-    /// Held by whoever reads the parameters.
+    /// Held while the parameters are read.
     reading: tokio::sync::Mutex<()>,
     times: Mutex<Times>,
 }
 
-/// When the parameters were last read, asked for because it was due, and asked for after a miss.
+/// When the parameters were last read; when a read was last due; and when one last followed a miss.
 struct Times {
     read: Instant,
     asked: Instant,
     missed: Option<Instant>,
 }
 
-/// Where the parameters are.
+/// The parameters, and how they are read.
 struct Parameters {
     store: ParameterStore,
     path: String,
@@ -69,7 +69,7 @@ struct Parameters {
     metrics: Metrics,
 }
 
-/// Parameters that can't be read; the message says which, and how to mend it.
+/// Parameters that can't be read. The message says which, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadError {
     /// Nothing is there.
@@ -78,28 +78,28 @@ pub enum UnreadError {
          --type SecureString --value file://source.json, with {example} in it"
     )]
     Missing {
-        /// Where.
+        /// Where one should be.
         path: String,
         /// The content of such a parameter.
         example: &'static str,
     },
-    /// The store does not answer as asked.
+    /// The store did not answer, or refused.
     #[error("the parameters under {path} can't be read: {cause}")]
     Unavailable {
         /// Where they are.
         path: String,
-        /// The store's word for it.
+        /// The store's code, or how the request failed.
         cause: String,
     },
-    /// There is no JSON in one of them.
+    /// One of them is not JSON.
     #[error("the parameter {name} is not JSON: {place}")]
     NotJson {
         /// Its name.
         name: String,
-        /// Where in it.
+        /// The line and column of the error.
         place: String,
     },
-    /// They are JSON, and not a source.
+    /// They are JSON, but not sources.
     #[error("under {path}: {problems}")]
     Bad {
         /// Where they are.
@@ -122,12 +122,12 @@ impl LiveSources {
             }));
         }
         let Some(path) = environment.optional(env::SOURCES_PATH) else {
-            let both = "is not set, and neither is SOURCES: nothing says with which keys to verify";
+            let both = "is not set, and neither is SOURCES: set one of them to give the keys";
             environment.problem(env::SOURCES_PATH, both);
             return Self::from(Sources::default());
         };
         if !environment.is_right() {
-            // With a wrong environment nothing would answer, and all of it is told at once.
+            // The function will not start. With such an environment, a read could only fail as well.
             return Self::from(Sources::default());
         }
         let metrics = Metrics::from_env(environment);
@@ -140,7 +140,7 @@ impl LiveSources {
     /// The sources under a path in Parameter Store, read now.
     ///
     /// # Errors
-    /// There are none that can be read: the first one that can't.
+    /// No source could be read; the first error.
     pub async fn from_parameters(
         aws: &Aws,
         path: &str,
@@ -185,8 +185,8 @@ impl LiveSources {
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the parameters again if that is due: in the background, or right now if they are so old that
-    /// the process must have slept, and may sleep again before anything in the background is done.
+    /// Reads the parameters again if that is due: in the background, or before it returns if they are more than
+    /// twice that old. Lambda has then frozen the process, and may freeze it again before a background task ends.
     pub async fn keep_fresh(&self) {
         let Some(parameters) = &self.0.parameters else { return };
         let due = parameters.pace.due;
@@ -208,8 +208,8 @@ impl LiveSources {
         }
     }
 
-    /// Reads the parameters again because something fits none of the keys; answers whether there may
-    /// be others now.
+    /// Reads the parameters again after something that fits none of the keys. Returns whether there may be
+    /// other keys now.
     pub async fn refresh_after_miss(&self) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
         let now = Instant::now();
@@ -221,8 +221,8 @@ impl LiveSources {
         timeout(PATIENCE, self.refresh_since(now)).await.unwrap_or(false)
     }
 
-    /// Takes what the parameters say now, unless somebody did since some time; answers whether any could
-    /// be read. Where there are none any more, nothing is believed any more.
+    /// Reads the parameters again, unless that was done after `since`. Returns whether any holder's could be
+    /// read. A source whose parameter was removed is gone.
     async fn refresh_since(&self, since: Instant) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
         let _one_at_a_time = self.0.reading.lock().await;
@@ -245,7 +245,7 @@ impl LiveSources {
 }
 
 impl From<Sources> for LiveSources {
-    /// Sources that stay as they are.
+    /// Returns sources that are never read again.
     fn from(sources: Sources) -> Self {
         Self::new(sources, None)
     }
@@ -258,8 +258,8 @@ impl fmt::Debug for LiveSources {
 }
 
 impl Parameters {
-    /// Every source of every holder, and why some of it can't be read: of such a holder, what is known
-    /// stays. One provider's mistake is not the others'.
+    /// Returns the sources of every holder, and the errors. A holder whose parameters can't be read keeps its
+    /// known sources, and does not affect the others.
     async fn read(&self, known: &Sources) -> (Sources, Vec<UnreadError>) {
         let reads = join_all(self.holders.iter().map(|holder| self.read_one(holder))).await;
         let (mut sources, mut unread) = (Sources::default(), Vec::new());
@@ -273,7 +273,7 @@ impl Parameters {
         (sources, unread)
     }
 
-    /// Says what can't be read, to whoever reads the logs and to the alarm.
+    /// Logs the errors, and counts them for the alarm.
     fn tell(&self, unread: &[UnreadError]) {
         for error in unread {
             tracing::error!(%error, "sources could not be read");

@@ -1,4 +1,4 @@
-//! The one operation of SSM Parameter Store that is needed.
+//! The only operation of SSM Parameter Store that is needed.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::aws::operation::{RefusedError, Service, Unsigned, cause};
 /// The operation, as its header names it.
 const TARGET: &str = "AmazonSSM.GetParametersByPath";
 
-/// How many pages are read: 500 parameters.
+/// The most pages that are read: 500 parameters.
 const MAX_PAGES: usize = 50;
 
 /// Reads parameters.
@@ -56,12 +56,14 @@ impl ParameterStore {
                 body: Bytes::from(serde_json::to_vec(&request)?),
             })
         };
-        // The error is left out: it quotes, and there are secrets in a page.
-        let page = |body: &[u8]| serde_json::from_slice(body).map_err(|_| "no page of parameters".into());
+        // serde's error is left out: it quotes values, and these are secrets.
+        let page = |body: &[u8]| {
+            serde_json::from_slice(body).map_err(|_| "the answer is not a page of parameters".into())
+        };
         Self(ssm.operation("GetParametersByPath", request, page))
     }
 
-    /// The parameters right under a path, decrypted.
+    /// The parameters directly under a path, decrypted.
     pub(crate) async fn get_parameters_by_path(&self, path: &str) -> Result<Vec<Parameter>, String> {
         let (mut parameters, mut next_token) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
@@ -73,7 +75,7 @@ impl ParameterStore {
                 return Ok(parameters);
             }
         }
-        Err("there are too many".to_owned())
+        Err("there are more than 500".to_owned())
     }
 }
 

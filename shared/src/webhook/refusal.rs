@@ -81,7 +81,7 @@ impl Refusal {
                 (StatusCode::NOT_FOUND, "No source of this name is configured.".to_owned())
             }
             Self::BodyNotBase64 => {
-                (StatusCode::BAD_REQUEST, "The body is said to be base64 and is not.".to_owned())
+                (StatusCode::BAD_REQUEST, "The body claims to be base64 and is not.".to_owned())
             }
             Self::BodyNotDocumented => {
                 (StatusCode::BAD_REQUEST, "The body is not the documented JSON.".to_owned())

@@ -138,7 +138,7 @@ fn a_source_can_pin_one_form() {
     let pinned = source(Sautikit, json!({ "secrets": [SECRET], "scheme": "timestamped" }));
     let body = sample("sautikit-call-completed");
     let refused = verify(Sautikit, &pinned, &[(SIGNATURE_HEADER, &plain(&body))], &body).unwrap_err();
-    let problem = "has not the form that this source is pinned to";
+    let problem = "does not have the form that this source is pinned to";
     assert_eq!(refused, ProofError::SignatureMalformed { header: SIGNATURE_HEADER, problem });
     assert!(verify(Sautikit, &pinned, &[(SIGNATURE_HEADER, &timestamped(&body, 0))], &body).is_ok());
 }
