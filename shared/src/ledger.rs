@@ -7,7 +7,7 @@
 //! | RECORDING | the same | `RECORDING#<recording_id>` |
 //!
 //! Every change is conditional: on the item's absence when it is created, on its `revision`, `version` or
-//! `state` when it changes. This is the only place that knows the DynamoDB SDK.
+//! `state` when it changes. Only this module and `aws.rs`, which makes the client, use the DynamoDB SDK.
 
 use aws_sdk_dynamodb::Client;
 
@@ -39,7 +39,7 @@ pub struct Ledger {
     retention_days: u64,
 }
 
-/// The store did not do as asked, and may when asked again.
+/// A request to the store failed. Another try may succeed.
 #[derive(Debug, thiserror::Error)]
 #[error("the store is not available: {0}")]
 pub struct StoreError(String);
@@ -58,7 +58,7 @@ impl Ledger {
     /// Opens a connection to the table and prepares the provider's dictionary, so that the first delivery
     /// waits for neither.
     ///
-    /// The answer does not matter: a store that is down now may be up for the first delivery.
+    /// An error is only logged: the store may be available for the first delivery.
     pub async fn warm_up(&self, provider: Provider) {
         packing::warm_up(provider);
         let key = key::call("warm", "up", "");
@@ -79,7 +79,7 @@ where
         SdkError::ServiceError(service) => service.err().code().unwrap_or("unknown error").to_owned(),
         SdkError::TimeoutError(_) => "timed out".to_owned(),
         SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
-        SdkError::ResponseError(_) => "answered no response".to_owned(),
+        SdkError::ResponseError(_) => "its answer could not be read".to_owned(),
         _ => "request not sent".to_owned(),
     })
 }

@@ -63,7 +63,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Whether it tells nothing: the first body of an event without a time and a sequence.
+    /// Whether it is empty: of the first body of an event without a time and a sequence.
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -75,7 +75,7 @@ fn is_first(rank: &i64) -> bool {
 }
 
 impl fmt::Debug for Record {
-    /// The fields that are known, and none of the values: they are numbers, names, what was said.
+    /// Shows the names of the fields that are known, and no values: these are personal.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.registers.iter().map(|register| &register.path)).finish()
     }
@@ -108,7 +108,7 @@ impl Record {
         }
     }
 
-    /// Completes the record of one event: stamps every field with it.
+    /// Completes the record of one event: every field gets the event's stamp.
     pub fn stamp(&mut self, stamp: Stamp) {
         self.registers.settle();
         for register in self.registers.iter_mut() {
@@ -116,7 +116,7 @@ impl Record {
         }
     }
 
-    /// The same record as a revision: it may add to what is known and change nothing.
+    /// Returns the record as a revision: it may add fields to a call, and change none.
     ///
     /// `arrival` counts the changes the record had seen before; later revisions rank lower.
     pub fn into_revision(mut self, arrival: u64) -> Self {

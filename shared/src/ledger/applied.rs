@@ -1,11 +1,11 @@
-//! The events that were ever applied to a call: what makes dedupe last for ever.
+//! The events that were ever applied to a call. None is ever removed, so dedupe lasts for ever.
 
 use sha2::{Digest as _, Sha256};
 
-/// The most events of one call. They take 128 KB of its item then.
-const MAX_EVENTS: usize = 4_000;
+/// The most bodies that are applied to one call. They take 128 KB of its item.
+const MAX_BODIES: usize = 4_000;
 
-/// The bytes of a hash that are kept. Nobody finds another text for 128 bits of SHA-256.
+/// The bytes of a hash that are kept. Another text with the same 128 bits of SHA-256 can't be found in practice.
 pub(super) const HASH_BYTES: usize = 16;
 
 /// An event and one of its bodies: 16 bytes each of the SHA-256 of its dedupe key and of the body.
@@ -21,12 +21,12 @@ pub struct EventBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied(Vec<u8>);
 
-/// The answer of a call to the question whether an event was applied.
+/// The result of [`Applied::know`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// Nothing.
+    /// Neither the event nor the body.
     Nothing,
-    /// The event, with other bodies.
+    /// The event, but only with other bodies.
     Event,
     /// The event with this body.
     Body,
@@ -51,7 +51,7 @@ impl Applied {
         &self.0
     }
 
-    /// Looks an event and its body up.
+    /// Returns what is known of an event and its body.
     pub(super) fn know(&self, EventBody { event, body }: &EventBody) -> Known {
         let mut known = Known::Nothing;
         for pair in self.0.chunks_exact(2 * HASH_BYTES) {
@@ -66,9 +66,9 @@ impl Applied {
         known
     }
 
-    /// The same with one more; `None` if there is no room.
+    /// Returns the list with one more body; `None` if it is full.
     pub(super) fn with(&self, EventBody { event, body }: &EventBody) -> Option<Self> {
-        (self.len() < MAX_EVENTS).then(|| Self([&self.0[..], event, body].concat()))
+        (self.len() < MAX_BODIES).then(|| Self([&self.0[..], event, body].concat()))
     }
 
     /// Each event and body in hex, `<event> <body>`.
@@ -83,7 +83,7 @@ impl Applied {
     }
 }
 
-/// The first bytes of a text's SHA-256.
+/// Returns the first bytes of the SHA-256 of some bytes.
 pub(super) fn hash(bytes: &[u8]) -> [u8; HASH_BYTES] {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
     first_bytes(&digest)
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_full_list_takes_no_more() {
-        let full = Applied(vec![0; MAX_EVENTS * 2 * HASH_BYTES]);
+        let full = Applied(vec![0; MAX_BODIES * 2 * HASH_BYTES]);
         assert_eq!(full.with(&pair(1, 1)), None);
     }
 }

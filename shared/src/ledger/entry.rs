@@ -1,4 +1,4 @@
-//! One delivery on its way into the ledger.
+//! One delivery that is to be applied.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::timestamp::Timestamp;
 pub struct Entry {
     /// The provider that sent it.
     pub provider: Provider,
-    /// To which source.
+    /// The source that it was sent to.
     pub source: String,
     /// When it arrived.
     pub received_at: Timestamp,
@@ -43,7 +43,7 @@ pub struct Entry {
 pub enum Content {
     /// Apply it to its call's record.
     Event(Box<CallEvent>),
-    /// Keep it; no record has use for it.
+    /// Keep it; it adds nothing to a record.
     Ignored {
         /// The provider's name for it.
         kind: String,
@@ -54,11 +54,11 @@ pub enum Content {
     },
     /// Keep it for a person to look at.
     Quarantined {
-        /// The stable code of why.
+        /// The stable code of the reason.
         reason: &'static str,
         /// The provider's name for the kind, where it could be read.
         kind: Option<String>,
-        /// The key under which it may have been applied already, when it was younger.
+        /// The key under which it may have been applied already, when it was not late yet.
         dedupe_key: Option<String>,
         /// The call it is about, if it names one.
         call_id: Option<String>,
@@ -112,7 +112,7 @@ impl Entry {
         }
     }
 
-    /// The same delivery for quarantine; `None` if that is where it goes already.
+    /// Returns the delivery for quarantine; `None` if it is for quarantine already.
     pub(super) fn quarantined(&self, reason: &'static str) -> Option<Self> {
         let content = match self.content.clone() {
             Content::Event(event) => Content::quarantined_event(*event, reason),

@@ -1,7 +1,7 @@
 //! The table's items: one file each, with its attributes and its states, written and read there.
 //!
-//! An attribute whose name is short in an expression is written `#name` everywhere, since half of the
-//! names are reserved words.
+//! In the expressions of updates, every attribute is written as `#name`, since half of the names are
+//! reserved words.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,8 @@ pub use super::key::{CALL, DELIVERY_PREFIX, PK, RECORDING_PREFIX, SK};
 
 pub mod call;
 pub mod delivery;
-pub mod describe;
 pub mod recording;
+pub mod describe;
 
 /// An item as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;

@@ -1,4 +1,4 @@
-//! Recordings as copy jobs: who may copy one, and what came of it.
+//! Recordings as copy jobs: their leases, and the results of attempts.
 //!
 //! The RECORDING item is the job. Every arrow is one conditional update:
 //!
@@ -35,7 +35,7 @@ pub use super::item::recording::{Copied, End, Job, Link, Reason, State};
 /// The `work` index.
 const WORK_INDEX: &str = "work";
 
-/// A job that is due, as the `work` index has it: where the job is and where the index was read.
+/// A job that is due, as the `work` index has it: its key, and its place in the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The job's item.
@@ -47,9 +47,9 @@ pub struct Due {
 /// The result of `lease`.
 #[derive(Clone, Debug)]
 pub enum Leased {
-    /// It is the caller's now.
+    /// The caller has the lease.
     Taken(Box<Job>),
-    /// It is not due, or another's.
+    /// The job is not due, or another copier has the lease.
     NotDue,
     /// Its item lacks what a copy needs; it has ended as failed.
     Unreadable,
@@ -58,9 +58,9 @@ pub enum Leased {
 /// The result of `renew`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lease {
-    /// It is, and lasts longer now.
+    /// The lease is still held, and lasts longer now.
     Held,
-    /// Somebody else may have the job, or it has ended.
+    /// Another copier may have the job, or it has ended.
     Lost,
 }
 
@@ -69,9 +69,9 @@ pub enum Lease {
 pub enum Finished {
     /// It is written.
     Written,
-    /// The link was replaced while the old one was tried in vain: the job is pending again.
+    /// The link was replaced while an attempt at the old one failed: the job is pending again.
     Requeued,
-    /// The lease was another's by then; nothing was written.
+    /// The lease was lost; nothing was written.
     Lost,
 }
 
@@ -92,7 +92,7 @@ pub enum MadeDue {
 }
 
 impl Leased {
-    /// The job, if it is the caller's now.
+    /// The job, if the caller has the lease.
     pub fn job(self) -> Option<Job> {
         match self {
             Self::Taken(job) => Some(*job),
@@ -118,7 +118,7 @@ impl Ledger {
         let change = changes::lease(key, &lease, now, later(now, lease_seconds));
         let item = match self.change(key, change).await? {
             Changed::Done(item) => item,
-            // Our own request went through and its answer was lost; this is the answer to the repetition.
+            // Our first request succeeded and its answer was lost. This is the answer to the repeated request.
             Changed::Unmet(Some(item)) if get_text(&item, "lease") == Some(&lease) => item,
             Changed::Unmet(_) => return Ok(Leased::NotDue),
         };
@@ -140,9 +140,9 @@ impl Ledger {
         }
     }
 
-    /// Writes what came of a job, if its lease is still held.
+    /// Writes the result of an attempt, if the lease is still held.
     ///
-    /// A job that was not stored and whose link was replaced meanwhile is pending again.
+    /// If the attempt failed and the link was replaced meanwhile, the job is pending again.
     ///
     /// # Errors
     /// The table did not answer; safe to call again.
@@ -154,12 +154,13 @@ impl Ledger {
         if get_text(&found, "lease") == Some(&job.lease) {
             return self.requeue(job, end, now).await;
         }
-        // Our own request went through and its answer was lost.
+        // Our own request succeeded and its answer was lost.
         let written = get_text(&found, "last_lease") == Some(&job.lease);
         Ok(if written { Finished::Written } else { Finished::Lost })
     }
 
-    /// The jobs of a shard that are due, the longest due first; after the last one of a page, the next.
+    /// A page of the jobs of a shard that are due, the longest due first. `after` is the last job of the page
+    /// before.
     ///
     /// # Errors
     /// The table did not answer.
@@ -193,7 +194,7 @@ impl Ledger {
         Ok(page.items().iter().filter_map(due).collect())
     }
 
-    /// Makes a job due that ended without a copy: a person's wish to try again.
+    /// Makes a job that ended without a copy due again, when a person asks for it.
     ///
     /// # Errors
     /// The table did not answer.
@@ -210,7 +211,7 @@ impl Ledger {
             Changed::Done(_) => MadeDue::Due,
             Changed::Unmet(None) => MadeDue::NotFound,
             Changed::Unmet(Some(found)) => match State::of(&found) {
-                // Our own request went through and its answer was lost.
+                // Our own request succeeded and its answer was lost.
                 Some(State::Pending) if get_text(&found, "due_since") == Some(&rfc3339(now)) => MadeDue::Due,
                 Some(state) if state.has_failed() && !item::is_newer(&found) => MadeDue::NoLink,
                 _ => MadeDue::NotEnded { state: get_text(&found, "state").unwrap_or_default().to_owned() },
@@ -218,7 +219,7 @@ impl Ledger {
         })
     }
 
-    /// Puts a job back whose link was replaced while the old one was tried in vain.
+    /// Makes a job pending again whose link was replaced while an attempt at the old one failed.
     async fn requeue(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, StoreError> {
         Ok(match self.change(&job.key, changes::requeue(job, end, now)).await? {
             Changed::Done(_) => Finished::Requeued,
@@ -235,7 +236,7 @@ impl Ledger {
     }
 }
 
-/// Some seconds later; the end of time where there is no such time.
+/// Returns the time some seconds later, or the last time there is.
 fn later(now: Timestamp, seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)

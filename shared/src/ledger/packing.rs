@@ -38,7 +38,7 @@ pub enum UnpackError {
     /// It is not a zstd frame, or was cut or changed.
     #[error("the packed bytes are damaged")]
     Damaged,
-    /// It unpacks to more than any delivery has, or does not say to how much.
+    /// It does not say how large it is when unpacked, or says more than any delivery has.
     #[error("the packed bytes do not say how large they are, or are too large")]
     TooLarge,
     /// It was made with a dictionary that this version does not have.

@@ -27,7 +27,7 @@ pub enum Outcome {
     Revised,
     /// Kept for a person to look at.
     Quarantined,
-    /// Kept; no record has use for it.
+    /// Kept; it adds nothing to a record.
     Ignored,
 }
 
@@ -43,7 +43,7 @@ pub struct Seen {
 
 /// The next step for a delivery.
 pub enum Plan {
-    /// Nothing: the ledger has it.
+    /// Nothing to write: the ledger has the delivery.
     Done(Outcome),
     /// One transaction.
     Transact {
@@ -103,7 +103,7 @@ impl Seen {
     }
 }
 
-/// The next step for a delivery whose evidence is kept for some days.
+/// Returns the next step for a delivery, whose evidence is to be kept for `retention_days`.
 pub fn plan(entry: &Entry, seen: &Seen, retention_days: u64) -> Plan {
     Planner { entry, seen, retention_days }.plan()
 }
@@ -230,7 +230,7 @@ impl Planner<'_> {
 }
 
 impl fmt::Debug for Plan {
-    /// None of the items: they are the call.
+    /// Shows no items: they hold the call.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done(outcome) => formatter.debug_tuple("Done").field(outcome).finish(),

@@ -1,7 +1,7 @@
 //! Reading the ledger: the calls of a day or of a party, one call's whole story.
 //!
-//! The table is never asked for what must not leave it: no link of a recording, no delivery's body or
-//! headers.
+//! The links of recordings, and the bodies and headers of deliveries, are never read here: no answer shows
+//! them.
 
 mod listing;
 mod story;

@@ -1,8 +1,8 @@
 //! Objects in the bucket: evidence and values of records that are too large for an item.
 //!
 //! They lie in a folder of their call, under their SHA-256: `evidence/<folder><sha256 of the body>`,
-//! `quarantine/<folder><sha256 of the body>` and `values/<folder><sha256>.json`. An item tells the hash
-//! alone, so it can lead to no other object. Evidence expires, but not while it is in quarantine.
+//! `quarantine/<folder><sha256 of the body>` and `values/<folder><sha256>.json`. An item holds only the hash,
+//! so it can lead to no object of another call. Evidence expires, but not while it is in quarantine.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) const MAX_TRANSCRIPT_BYTES: usize = 256 * 1024;
 /// The smallest value that goes to the bucket to make an item fit. Smaller ones would not help.
 const MIN_OBJECT_BYTES: usize = 1024;
 
-/// About how much of an item tells where one value is.
+/// About how many bytes of an item name one value in the bucket.
 const POINTER_BYTES: usize = 128;
 
 /// The most values of one record in the bucket. More would take longer to put than a provider waits.

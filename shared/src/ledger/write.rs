@@ -27,7 +27,7 @@ impl Ledger {
     /// Makes a delivery durable: its evidence, its call's record and its recording's job in one
     /// transaction. In the common case that is the only request.
     ///
-    /// Safe to call again with the same delivery, whatever came of the first call.
+    /// Safe to call again with the same delivery, even if the first call failed half way.
     ///
     /// # Errors
     /// The stores could not do it before the deadline. The sender must try again.
@@ -126,9 +126,9 @@ impl Ledger {
 enum Failure {
     /// Something was in the way: one reason per write, with the item.
     Conditions(Vec<CancellationReason>),
-    /// The items are not what the table takes, such as too large, and never will be.
+    /// The table will never take these items: one is too large, for example.
     Refused,
-    /// It may go through if it is sent again.
+    /// It may succeed if it is sent again.
     Transient(StoreError),
 }
 

@@ -18,14 +18,14 @@ pub enum Shape {
     Value,
     /// A list that only grows.
     Set,
-    /// An object with names of the provider's choosing.
+    /// An object whose names the provider chooses.
     Map,
 }
 
 /// The path of the call's status.
 pub(super) const STATUS: &str = "status";
 
-/// Returns whether a path is one of a status, which merges by more than which event is later.
+/// Returns whether a path is one of a status. Of two statuses, the one of the later event does not always stay.
 pub(super) fn is_status(path: &str) -> bool {
     path == STATUS || path == "dial.status" || path.ends_with(".provider_status")
 }

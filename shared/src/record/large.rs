@@ -19,7 +19,7 @@ pub struct LargeValue {
     pub sha256: String,
 }
 
-/// A field or a list with how large it is as JSON.
+/// A field or a list with its size as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sized {
     /// Its path.
@@ -100,7 +100,7 @@ fn json_bytes(value: &Value) -> usize {
         }
     }
     let mut count = Count(0);
-    // Counting has no way to fail, and what is written here was read from JSON.
+    // This can't fail: counting takes every byte, and the value was read from JSON.
     let _ = serde_json::to_writer(&mut count, value);
     count.0
 }

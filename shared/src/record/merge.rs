@@ -47,7 +47,7 @@ pub fn merge(one: Record, other: Record) -> Record {
     Record { registers: registers.into_iter().collect(), lists }
 }
 
-/// Which of two registers stands: the first body of a key before its revisions, a terminal status
+/// Which of two registers stays: the first body of a key before its revisions, a terminal status
 /// before any other, then the later event, then a value that was read before one that was derived,
 /// then the order of the values' hashes.
 fn supersedes(one: &Register, other: &Register) -> Ordering {
@@ -61,8 +61,8 @@ fn supersedes(one: &Register, other: &Register) -> Ordering {
         .then_with(|| compare_values(one, other))
 }
 
-/// A fixed order of values, wherever they are: a value in the bucket is known by its hash, so any two
-/// different values are compared by that.
+/// A fixed order of values, the same for values in the item and in the bucket: of a value in the bucket only
+/// the hash is known, so two different values are compared by their hashes.
 fn compare_values(one: &Register, other: &Register) -> Ordering {
     if one.value == other.value && one.large == other.large {
         return Ordering::Equal;
@@ -83,7 +83,7 @@ fn is_terminal(status: &str) -> bool {
 }
 
 /// Fields that are one value in several forms: the first is the provider's own, the others are made of
-/// it. An older event's form has no place beside a newer event's value.
+/// it. A form of an older event is dropped if a newer event has the value.
 const FORMS: [(&str, &[&str]); 3] = [
     ("from.raw", &["from.e164", "from.sip_uri"]),
     ("to.raw", &["to.e164", "to.sip_uri"]),
@@ -130,7 +130,7 @@ pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
             items.find(|order| order.is_ne()).unwrap_or(one.len().cmp(&other.len()))
         }
         (Value::Object(one), Value::Object(other)) => {
-            // The order of an object's members says nothing, and is that of their names.
+            // The order of an object's members has no meaning, so they are compared in the order of their names.
             let mut members = one.iter().zip(other).map(|((name, one), (other_name, other))| {
                 name.cmp(other_name).then_with(|| compare(one, other))
             });

@@ -1,7 +1,7 @@
 //! The registers of a record: few, written once, mostly by one event.
 //!
-//! A list in no order beats a tree here: a delivery's record has some thirty fields, is built once and
-//! is often neither merged nor looked up. Where the order shows, [`Registers::ordered`] makes it.
+//! They are in a list without an order, which is faster than a tree here: a delivery's record has some thirty
+//! fields, is built once, and is often neither merged nor searched. [`Registers::ordered`] sorts them.
 
 use serde_json::Value;
 
@@ -32,9 +32,8 @@ impl Registers {
         self.0.iter().rfind(|register| register.path == path)
     }
 
-    /// Sets a register. Past [`FEW`] of them, one that is set twice stays twice until
-    /// [`Registers::settle`]: looking for it each time would take a body of a hundred thousand fields
-    /// minutes.
+    /// Sets a register. If there are more than [`FEW`], a path that is set twice has two registers until
+    /// [`Registers::settle`]. Searching each time would take minutes for a body of a hundred thousand fields.
     pub(crate) fn put(&mut self, register: Register) {
         if self.0.capacity() == 0 {
             self.0.reserve(40);
@@ -65,14 +64,14 @@ impl Registers {
         self.0.iter_mut()
     }
 
-    /// By path.
+    /// Returns the registers in the order of their paths.
     pub(crate) fn ordered(&self) -> Vec<&Register> {
         let mut ordered: Vec<_> = self.0.iter().collect();
         ordered.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         ordered
     }
 
-    /// By path.
+    /// Returns the registers in the order of their paths.
     pub(crate) fn into_ordered(mut self) -> Vec<Register> {
         self.0.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         self.0

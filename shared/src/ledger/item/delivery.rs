@@ -29,7 +29,7 @@ use crate::timestamp::rfc3339;
 pub enum State {
     /// It is in the record.
     Applied,
-    /// No record has use for it.
+    /// It adds nothing to a record.
     Ignored,
     /// It waits for a person.
     Quarantined,

@@ -9,8 +9,8 @@
 //! | expired, rejected, failed | `reason`, `last_error`, `ended_at`; the `url` stays for a person's retry |
 //!
 //! `work_shard` and `work_due` put an item in the sparse `work` index; ended jobs have neither. A
-//! copier that dies leaves its job due at `lease_until`. `version` is raised by every change, so that
-//! a webhook that replaces the link writes over nothing it has not seen.
+//! copier that dies leaves its job due at `lease_until`. Every change raises `version`, so a webhook that
+//! replaces the link never overwrites a change that it has not seen.
 
 use serde::Serialize;
 
@@ -34,7 +34,7 @@ pub(in crate::ledger) const WORK: &str = "recording";
 /// The attribute of the recording's id, only where the key holds its hash instead.
 const RECORDING_ID: &str = "recording_id";
 
-/// Where a copy job is.
+/// The state of a copy job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is due.
@@ -47,9 +47,9 @@ pub enum State {
     Stored,
     /// It ended: the link no longer worked.
     Expired,
-    /// It ended: the link must not be followed, or leads to no recording.
+    /// It ended: the link must not be followed, or the recording is too large.
     Rejected,
-    /// It ended: tried often enough or long enough.
+    /// It ended: too many attempts failed, or failed for too long, or the item can't be read.
     Failed,
 }
 
@@ -99,7 +99,7 @@ impl State {
     }
 }
 
-/// A recording as a call's story shows it. The link it is copied from is not here and never shown.
+/// A recording as a call's story shows it. It never shows the link.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Recording {
     /// The provider's id, or one made from the link.
@@ -187,7 +187,7 @@ pub fn write(pk: &str, call_id: &str, link: &RecordingLink, now: Timestamp) -> I
     item
 }
 
-/// Gives a job that was seen a newer link, with all its attempts before it.
+/// Returns a job that was seen, with a newer link that has had no attempt yet.
 pub(in crate::ledger) fn relink(seen: &Item, link: &RecordingLink, now: Timestamp) -> Item {
     let mut item = seen.clone();
     for ended in
@@ -230,8 +230,8 @@ pub(in crate::ledger) fn version(item: &Item) -> u64 {
 /// Returns whether a link should replace the one of a job that was seen: the recording is not copied and this
 /// link is newer.
 ///
-/// Of two links the one that lasts longer is newer, whichever came first. Where that can't be told, the
-/// one that came last is: a link that nobody follows is lost.
+/// Of two links the one that expires later is newer, whichever came first. If that is not known, the one that
+/// came last is newer. A job that ended without a copy takes any other link.
 pub(in crate::ledger) fn is_newer_link(link: &RecordingLink, seen: &Item) -> bool {
     let state = State::of(seen);
     let expires_at = link.expires_at.map(rfc3339);

@@ -37,7 +37,7 @@ pub enum By {
 pub struct Filter {
     /// The provider that sent it.
     pub provider: Option<Provider>,
-    /// To which source.
+    /// The source that it was sent to.
     pub source: Option<String>,
     /// Its status; `unknown` for calls without one.
     pub status: Option<String>,
@@ -83,8 +83,8 @@ impl Ledger {
         let (index, attribute) = listing.by.index();
         let mut condition = "#partition = :partition".to_owned();
         let mut query = self.client.query().table_name(&self.table).index_name(index);
-        // A call's `time_key` ends in a hash of its key, so it stands in a partition once, and reading on from
-        // below it is all that the service's own LastEvaluatedKey would do.
+        // A call's `time_key` ends in a hash of its key, so it is unique in a partition. Reading on below it is
+        // the same as reading on from the service's LastEvaluatedKey.
         if let Some(before) = before {
             condition.push_str(" AND time_key < :before");
             query = query.expression_attribute_values(":before", text(before));

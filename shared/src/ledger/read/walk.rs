@@ -1,4 +1,4 @@
-//! Walking several partitions of an index at once, newest first, as if they were one.
+//! Reads several partitions of an index as if they were one, newest first.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,7 @@ const SPARE: usize = 8;
 pub(super) struct Read<T> {
     /// The entries found, by descending key.
     pub(super) found: Vec<(String, T)>,
-    /// The key down to which, inclusive, nothing is left to find; `None` if that is all there is.
+    /// The lowest key that was read: only entries below it are left. `None` if none are left.
     pub(super) down_to: Option<String>,
 }
 
@@ -31,8 +31,8 @@ pub(super) struct Walked<T> {
 
 /// Takes the `limit` greatest entries that are less than `before` out of `partitions` partitions.
 ///
-/// `read` answers for one partition, from below a key, having looked at no more than so many
-/// entries. Fewer than `limit` entries and a `rest_before` mean that [`MAX_READS`] were not enough.
+/// `read` is given a partition, the key to begin below, and the most entries to look at. Fewer than `limit`
+/// entries and a `rest_before` mean that [`MAX_READS`] were not enough.
 pub(super) async fn walk<T, E, F: Future<Output = Result<Read<T>, E>>>(
     partitions: usize,
     limit: usize,
@@ -52,7 +52,7 @@ pub(super) async fn walk<T, E, F: Future<Output = Result<Read<T>, E>>>(
             } else if full {
                 found.last().map(|(key, _)| key.clone())
             } else {
-                // All that is unread or not taken is below the partition that was read the least far.
+                // Every entry that is left is below the partition that was read the least far.
                 waiting.iter().filter_map(|index| partitions[*index].unread_before().cloned()).max()
             };
             return Ok(Walked { found, rest_before });
@@ -70,8 +70,8 @@ pub(super) async fn walk<T, E, F: Future<Output = Result<Read<T>, E>>>(
     }
 }
 
-/// Moves the greatest entries to `found` while it is certain which one is next, and answers the
-/// partitions that must be read before it is.
+/// Moves the greatest entries to `found` as long as the next one is certain. Returns the partitions that must
+/// be read to make it certain.
 fn take<T>(partitions: &mut [Partition<T>], limit: usize, found: &mut Vec<(String, T)>) -> Vec<usize> {
     while found.len() < limit {
         let greatest = (0..partitions.len()).max_by_key(|&index| partitions[index].greatest());

@@ -90,7 +90,7 @@ pub struct Columns {
     pub revision: u64,
     /// When the last delivery was applied, RFC 3339 UTC.
     pub updated_at: String,
-    /// Where it stands among the calls of its day and its parties; the later, the greater.
+    /// Its place among the calls of its day and its parties. A later call has a greater key.
     pub time_key: String,
 }
 
@@ -101,7 +101,7 @@ pub(super) struct WithColumns<'a> {
 }
 
 impl WithColumns<'_> {
-    /// Says whether a value of the record is in a column.
+    /// Returns the column that has a value of the record, if any does.
     pub(super) fn column(&self, path: &str, value: &Value) -> Option<Column> {
         let found = self.fields.iter().find(|(field, known, _)| *field == path && *known == value);
         found.map(|(_, _, column)| *column)
@@ -165,7 +165,7 @@ pub(super) fn write<'a>(call: &NewCall<'a>) -> WithColumns<'a> {
     WithColumns { item, fields }
 }
 
-/// The time by which a call is found: when it started, or the nearest to that which is known.
+/// The time by which a call is found: when it started, or the next known time of it.
 fn time(record: &Record) -> Option<String> {
     let fields = ["started_at", "initiated_at", "answered_at", "record_created_at", "ended_at"];
     let known = fields.into_iter().find_map(|field| record.text(field)).map(str::to_owned);

@@ -31,7 +31,7 @@ pub(in crate::ledger) fn lease(key: &Key, lease: &str, now: Timestamp, until: Ti
         "SET #state = :copying, #lease = :lease, #lease_until = :until, #work_due = :until, \
          #work_shard = :shard, #leased_at = :now \
          REMOVE #next_attempt_at, #reason, #ended_at ADD #attempts :one, #version :one",
-        // A pending job is due at once, whatever the clock was that wrote when.
+        // A pending job is due at once, even if the clock that wrote `work_due` was ahead.
         "#format <= :format AND (#state = :pending \
          OR (#state = :retry AND #work_due <= :now) \
          OR (#state = :copying AND #lease_until <= :now))",
@@ -74,14 +74,14 @@ pub(in crate::ledger) fn finish(job: &Job, end: &End, now: Timestamp) -> Change 
     values.extend(fields);
     let mut condition = "#lease = :lease".to_owned();
     if !matches!(end, End::Stored(_)) {
-        // A newer link has all its attempts before it, even where its text is the same.
+        // A newer link starts with no attempts, even if its text is the same.
         condition.push_str(" AND #url = :url AND #attempts = :attempt");
         values.extend([("url", text(job.link.expose())), ("attempt", number(job.attempt))]);
     }
     Change::new(update, condition, values)
 }
 
-/// Makes a job pending again whose link was replaced while the old one was tried in vain.
+/// Makes a job pending again whose link was replaced while an attempt at the old one failed.
 pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change {
     Change::new(
         "SET #last_lease = :lease, #state = :pending, #work_due = :now, #last_error = :last_error \
@@ -97,7 +97,7 @@ pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change
     )
 }
 
-/// Makes a job pending that ended without a copy.
+/// Makes a job that ended without a copy pending again.
 pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
     Change::new(
         "SET #state = :pending, #work_shard = :shard, #work_due = :now, #due_since = :now, \

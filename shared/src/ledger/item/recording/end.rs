@@ -13,16 +13,16 @@ const MAX_DETAIL_CHARS: usize = 200;
 pub enum End {
     /// The recording is in the bucket.
     Stored(Copied),
-    /// Not this time.
+    /// The attempt failed, and another one follows.
     Retry {
         /// When to try again.
         at: Timestamp,
         /// The reason.
         reason: Reason,
-        /// The suffix of the object's name, if the plain name is taken by other bytes.
+        /// The suffix of the object's name, if another object has the plain name.
         key_suffix: Option<String>,
     },
-    /// Not tried at all; the attempt does not count.
+    /// The copy was not begun. The attempt does not count, and another one follows.
     PutBack {
         /// When it is due again.
         at: Timestamp,
@@ -31,9 +31,9 @@ pub enum End {
     },
     /// The link no longer works.
     Expired(Reason),
-    /// The link must not be followed.
+    /// The link must not be followed, or the recording is too large.
     Rejected(Reason),
-    /// Tried often enough or long enough.
+    /// Too many attempts failed, or failed for too long.
     Failed(Reason),
 }
 
@@ -91,12 +91,12 @@ impl End {
 }
 
 impl Reason {
-    /// A reason that its code says everything about.
+    /// Returns a reason that is only a code.
     pub fn new(code: &'static str) -> Self {
         Self { code, detail: String::new() }
     }
 
-    /// A reason with something to add; it must hold nothing of a URL.
+    /// Returns a reason with more about it, which must hold nothing of a URL.
     pub fn with(code: &'static str, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string().chars().take(MAX_DETAIL_CHARS).collect();
         Self { code, detail }

@@ -1,4 +1,4 @@
-//! A job as its copier has it.
+//! A job as its copier gets it.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use crate::timestamp::Timestamp;
 /// A leased copy job.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its item.
+    /// The key of its item.
     pub key: Key,
     /// The provider that announced the recording.
     pub provider: Provider,
-    /// Through which source it was announced.
+    /// The source through which it was announced.
     pub source: String,
     /// The provider's id of the call.
     pub call_id: String,
     /// The recording's id.
     pub recording_id: String,
-    /// Where to copy it from.
+    /// The link to copy it from.
     pub link: Link,
     /// When the link stops working: as it was announced or as the provider documents it, whichever is first.
     pub source_expires_at: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct Job {
     pub announced_size_bytes: Option<u64>,
     /// The day under which the object is filed, `yyyy/mm/dd`.
     pub object_day: String,
-    /// The suffix of the object's name, if the plain name is taken by other bytes.
+    /// The suffix of the object's name, if another object has the plain name.
     pub key_suffix: Option<String>,
     /// Which attempt this is, from 1, since the job last became due anew.
     pub attempt: u32,
@@ -35,7 +35,7 @@ pub struct Job {
     pub created_at: Timestamp,
     /// When the job last became due anew: announced, given another link, or asked for by a person.
     pub due_since: Timestamp,
-    /// The lease, which proves that the job is ours.
+    /// The lease: only the copier that has it may change the job.
     pub(in crate::ledger) lease: String,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Link {
 }
 
 impl Job {
-    /// A job that no table knows, for tests of what is done with one.
+    /// A job that is in no table, for tests.
     pub fn detached(provider: Provider, call_id: &str, recording_id: &str, link: Link) -> Self {
         Self {
             key: Key { pk: String::new(), sk: String::new() },
