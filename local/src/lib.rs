@@ -7,22 +7,20 @@
 use std::fmt;
 use std::path::PathBuf;
 
+pub mod stack;
+pub mod gateway;
+pub mod stream;
+pub mod dynamodb;
+pub mod s3;
+mod server;
+pub mod embedded;
+pub mod keys;
+pub mod sample;
+pub mod origin;
 pub mod client;
 pub mod demo;
-pub mod dynamodb;
-pub mod embedded;
-pub mod gateway;
-pub mod job;
-pub mod keys;
-pub mod origin;
 pub mod program;
-pub mod s3;
-pub mod sample;
-pub mod stack;
-pub mod stream;
-
-mod server;
-
+pub mod job;
 #[cfg(test)]
 mod sdk;
 
@@ -39,9 +37,9 @@ pub enum Storage {
 /// The one key pair the local S3 endpoint accepts.
 #[derive(Clone)]
 pub struct Credentials {
-    /// What a client sends as `AWS_ACCESS_KEY_ID`.
+    /// The `AWS_ACCESS_KEY_ID` of a client.
     pub access_key_id: String,
-    /// What a client signs with, its `AWS_SECRET_ACCESS_KEY`.
+    /// The `AWS_SECRET_ACCESS_KEY` of a client.
     pub secret_access_key: String,
 }
 
