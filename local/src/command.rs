@@ -1,4 +1,4 @@
-//! The commands: each file has a command's options, its help with examples, and what it does.
+//! The commands: each file has a command's options, its help with examples, and its code.
 
 use anyhow::Context as _;
 use clap::Args;

@@ -4,11 +4,11 @@ use clap::Args;
 
 use super::log;
 
-/// Show it all: deliver every sample webhook, wait for the copies, print the ledger, end.
+/// Deliver every sample webhook, wait for the copies of their recordings, print the ledger, and end.
 #[derive(Args)]
 #[command(after_long_help = "\
-It runs in memory on free ports: it needs nothing, changes nothing, and takes a second. It checks what it
-shows, and ends with an error if anything is not as it should be.
+It runs in memory on free ports: it needs nothing, changes nothing, and takes a second. It checks the
+results, and ends with an error if one is wrong.
 
 Example:
   call-ledger demo")]

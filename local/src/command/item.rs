@@ -17,14 +17,15 @@ use shared::ledger::item::describe::describe;
 use tokio::net::TcpListener;
 
 const KEYS: &str = "\
-Keys look like this; each <…> is as it stands in the webhook or in the list of calls:
+Keys look like this. The list of calls shows the provider, the source and the call id; <event> and <body>
+are hashes:
   CALL#<provider>#<source>#<call id>    CALL                      the call
   CALL#<provider>#<source>#<call id>    DELIVERY#<event>#<body>   a delivery, with headers and body
   CALL#<provider>#<source>#<call id>    RECORDING#<recording id>  a recording
   EVENT#<provider>#<source>#<body>      DELIVERY#<event>#<body>   a delivery that names no call";
 
 const HELP: &str = "\
-What is packed is unpacked, and links are without their query. Without a sort key, every item of the
+Packed values are unpacked, and links are shown without their query. Without a sort key, every item of the
 partition is printed.
 
 Examples:
@@ -36,7 +37,7 @@ Of a deployed table, with AWS_REGION and your credentials in AWS_ACCESS_KEY_ID, 
 AWS_SESSION_TOKEN:
   call-ledger item '<pk>' --dynamodb https://dynamodb.<region>.amazonaws.com --table <name>";
 
-/// Print an item of the table, decoded.
+/// Print items of the table, decoded.
 #[derive(Args)]
 #[command(after_long_help = format!("{KEYS}\n\n{HELP}"))]
 pub(crate) struct Item {
@@ -47,7 +48,7 @@ pub(crate) struct Item {
     /// Where `serve` keeps its data.
     #[arg(long, default_value = ".local", conflicts_with = "dynamodb")]
     data_dir: PathBuf,
-    /// A DynamoDB to ask instead.
+    /// The URL of a DynamoDB to read instead of a folder.
     #[arg(long, value_name = "URL")]
     dynamodb: Option<String>,
     /// The table's name.

@@ -10,8 +10,8 @@ use local::sample;
 /// Sign every sample's event file in a folder anew, with the local keys.
 #[derive(Args)]
 #[command(after_long_help = "\
-Every file <provider>-<kind>.json of the folder is written anew: the same body, signed now. After a change
-to a body by hand, this makes its signature right again.
+Every file <provider>-<kind>.json of the folder is written anew: the same body, signed now. Use it after you
+changed a body by hand.
 
 Examples:
   call-ledger resign

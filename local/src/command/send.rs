@@ -19,8 +19,8 @@ use super::Changes;
 /// Sign a sample webhook now, as its provider would, and post it.
 #[derive(Args)]
 #[command(after_long_help = "\
-It prints the answer, and the command that reads the call. Where a sample links a recording, `call-ledger
-serve` has one: the link is changed to lead there, unless --set changes it.
+It prints the answer, and the command that reads the call. If a sample links a recording, the link is changed
+to a recording of `call-ledger serve`, if the server has it and --set does not change the link.
 
 Examples:
   call-ledger send --list
@@ -83,7 +83,8 @@ pub(crate) async fn run(options: Send) -> anyhow::Result<()> {
     match answer.status {
         status if status.is_success() => Ok(()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => bail!(
-            "the server has other keys for the source {} of {provider}; --sources names the file that has them",
+            "the server has other keys for the source {} of {provider}, or another account; give the file of its \
+             sources with --sources, or change the account with --set",
             options.source
         ),
         StatusCode::NOT_FOUND => bail!(
@@ -94,7 +95,7 @@ pub(crate) async fn run(options: Send) -> anyhow::Result<()> {
     }
 }
 
-/// Has a sample link the recording that a local server has for it; other servers have none.
+/// Changes a sample's link to the recording that a local server has for it. Other servers have none.
 async fn link_local_recording(client: &Client, base: &str, sample: &mut Sample) -> anyhow::Result<()> {
     if !base.starts_with("http://") {
         return Ok(());
@@ -115,7 +116,7 @@ async fn link_local_recording(client: &Client, base: &str, sample: &mut Sample) 
     Ok(())
 }
 
-/// The error of a request, with the way out where no server is there.
+/// Returns the error of a request; if no server answers, it says how to start one.
 fn explain(error: anyhow::Error, base: &str) -> anyhow::Error {
     if !error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect) {
         return error;

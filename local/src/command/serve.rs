@@ -42,13 +42,13 @@ pub(crate) struct Serve {
     /// Where the data stays between runs.
     #[arg(long, default_value = ".local", conflicts_with = "in_memory")]
     data_dir: PathBuf,
-    /// Keep nothing after the end.
+    /// Keep the data in memory only.
     #[arg(long)]
     in_memory: bool,
     /// The sources with their keys, a file in JSON; without it, those of `events/sources.json`.
     #[arg(long, value_name = "FILE")]
     sources: Option<PathBuf>,
-    /// How often due recordings are looked for.
+    /// The seconds between two searches for due recordings.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     schedule_seconds: u64,
     /// From where recordings may be fetched: `production` is what the deployed function uses,
@@ -80,7 +80,7 @@ pub(crate) async fn run(options: Serve) -> anyhow::Result<()> {
         },
     })
     .await?;
-    // Before anybody is told that it is ready: from then on, a signal ends it cleanly.
+    // Set before the line `ready` is printed: from then on, a signal ends the program cleanly.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let base = format!("http://{}", stack.address);
     writeln!(
