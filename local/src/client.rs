@@ -17,7 +17,7 @@ pub struct Client {
     base: String,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -90,8 +90,8 @@ pub fn call_path(provider: &str, source: &str, call_id: &str) -> String {
     format!("/calls/{provider}/{source}/{}", query::path::encode(call_id))
 }
 
-/// The base URL that a person means: without a scheme, it is `http` for this machine and for any address
-/// with a port, else `https`.
+/// Returns the base URL for the text that a person gave. Without a scheme, it is `http` for this machine and for
+/// any address with a port, else `https`.
 ///
 /// # Errors
 /// It is no URL of a server.
@@ -104,7 +104,7 @@ pub fn base_url(text: &str) -> anyhow::Result<String> {
     };
     let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     if !parsed.is_some_and(|url| url.has_host() && url.query().is_none()) {
-        bail!("--to {text} is no address of a server; write it as http://127.0.0.1:9000")
+        bail!("--to {text} is not the address of a server; write it as http://127.0.0.1:9000")
     }
     Ok(url.trim_end_matches('/').to_owned())
 }

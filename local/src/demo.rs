@@ -1,4 +1,4 @@
-//! The demo: every sample delivered twice and out of order, the ledger that comes of it, checked.
+//! The demo: it delivers every sample twice and in another order, checks the ledger, and prints it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -24,7 +24,7 @@ const REVERSED: &str = "reversed";
 /// Runs the demo in memory on free ports.
 ///
 /// # Errors
-/// Anything is not as it should be; the message says what.
+/// A result is wrong; the message says which.
 pub async fn run() -> anyhow::Result<()> {
     let mut options = Options::in_memory()?;
     options.sources = with_reversed_sources(&options.sources)?;
@@ -141,7 +141,7 @@ async fn copied(
     }
 }
 
-/// A record without what tells when and in how many steps it came to be.
+/// A record without the fields that depend on the times and the number of its deliveries.
 pub fn what_is_said(call: &Value) -> Value {
     let mut call = call.clone();
     for name in ["path", "source", "revision", "first_seen_at", "updated_at"] {

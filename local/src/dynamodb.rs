@@ -30,8 +30,8 @@ pub(crate) mod tests;
 /// How long DynamoDB keeps stream records. dynoxide keeps them for ever, so we remove them.
 const STREAM_RETENTION_SECONDS: u32 = 24 * 60 * 60;
 
-/// How many stream records are kept at most. Without a limit they are half of the disk. A reader that is
-/// further behind misses the oldest; the schedule finds what they would have started.
+/// The most stream records that are kept. Without a limit they take half of the disk. A reader that is further
+/// behind misses the oldest; the schedule finds their jobs.
 pub const STREAM_RECORDS: u32 = 10_000;
 
 /// A running DynamoDB endpoint. Dropping this does not stop it; the future given to [`serve`]
@@ -39,7 +39,7 @@ pub const STREAM_RECORDS: u32 = 10_000;
 pub struct DynamoDb {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The engine behind the endpoint, for what has no need of HTTP.
+    /// The engine behind the endpoint, for use without HTTP.
     pub database: Database,
     server: Server,
 }

@@ -8,8 +8,8 @@ use shared::event::RecordingLink;
 use shared::ledger::item::recording;
 use shared::ledger::key::{self, Key};
 
-/// The RECORDING item of a link that was just announced, as a webhook's transaction leaves it; its object
-/// is filed under a fixed day.
+/// The RECORDING item of a link that was just announced, as a webhook's transaction writes it, but with a
+/// fixed day in the object's key.
 pub fn pending(call_id: &str, recording_id: &str, url: &str) -> (Key, HashMap<String, AttributeValue>) {
     let pk = key::call("sautikit", "default", call_id).pk;
     let link = RecordingLink {

@@ -49,7 +49,7 @@ impl Keyring {
     /// The sources of a file, or the local ones without a file.
     ///
     /// # Errors
-    /// The file can't be read, or is not right; the message names the file, and the place in it.
+    /// The file can't be read, or is wrong; the message names the file and the place in it.
     pub fn read(file: Option<&Path>) -> anyhow::Result<Self> {
         let (text, file) = match file {
             None => (embedded::SOURCES.to_owned(), None),
@@ -64,7 +64,7 @@ impl Keyring {
         Ok(Self { sources: serde_json::from_str(&text)?, text, file })
     }
 
-    /// The sources as they are written.
+    /// The sources as JSON, as the file has them.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -80,7 +80,7 @@ impl Keyring {
         named.into_iter().flat_map(|named| named.keys().map(String::as_str)).collect()
     }
 
-    /// The keys that a source's sender has. Local keys are good for a source of any name.
+    /// The keys that a source's sender has. The local keys can sign for a source of any name.
     ///
     /// # Errors
     /// There is no such source, or it has a public key only, whose private half is not known here.

@@ -32,15 +32,15 @@ use self::store::Store;
 use crate::server::{self, Server};
 use crate::{Credentials, Storage};
 
-mod blob;
-mod condition;
-mod folder;
-mod listing;
-mod model;
-mod multipart;
 mod objects;
+mod multipart;
+mod listing;
+mod condition;
 mod receive;
 mod store;
+mod model;
+mod folder;
+mod blob;
 
 #[cfg(test)]
 mod tests;

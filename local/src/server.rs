@@ -1,9 +1,8 @@
 //! Runs a server on a thread and a runtime of its own.
 //!
-//! Graceful shutdown alone waits for every connection, so one client that sent half a request
-//! holds it for ever, and its detached task keeps the store open. Here the connections belong to
-//! the server's runtime and end with it. It also keeps SQLite and fsync, which block, away from
-//! the handlers' runtime.
+//! Graceful shutdown alone waits for every connection: one client that sent half a request would hold
+//! it up for ever, and its task would keep the store open. Here the connections belong to the server's
+//! runtime and end with it. Also, SQLite and fsync block, and do not run in the handlers' runtime.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -63,7 +62,7 @@ where
             tokio::time::timeout(SHUTDOWN_LIMIT, serving).await.unwrap_or(Ok(()))
         });
         runtime.shutdown_timeout(SHUTDOWN_LIMIT);
-        // Nobody listening means nobody wants to know.
+        // If the receiver is gone, the result is not needed.
         let _ = end.send(result);
     })?;
     Ok(Server { address, ended })

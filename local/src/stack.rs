@@ -1,4 +1,4 @@
-//! The whole bundle in one process: both stores, every function, what invokes them.
+//! The whole bundle in one process: both stores, every function, and the stream and schedule that invoke one.
 
 use std::fmt;
 use std::fs::TryLockError;
@@ -59,7 +59,7 @@ pub struct Options {
     pub storage: Storage,
     /// The sources, as the functions get them in `SOURCES`.
     pub sources: String,
-    /// How often `recordings` is invoked by schedule, beside by the stream; `None` for neither.
+    /// The time between two scheduled runs of `recordings`, which the stream starts as well; `None` for neither.
     pub schedule: Option<Duration>,
     /// From where recordings may be fetched.
     pub policy: Policy,
@@ -191,7 +191,7 @@ impl Stack {
         })
     }
 
-    /// The engine behind the DynamoDB endpoint, for what has no need of HTTP.
+    /// The engine behind the DynamoDB endpoint, for use without HTTP.
     pub fn database(&self) -> &dynoxide::Database {
         &self.dynamodb_server.database
     }
@@ -253,7 +253,7 @@ async fn create_bucket(aws: &Aws) -> anyhow::Result<()> {
 }
 
 async fn stopped_signal(mut stopping: watch::Receiver<bool>) {
-    // The sender going away is as good as its word.
+    // A sender that is gone counts as a signal.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 

@@ -23,7 +23,7 @@ pub struct TableDefinition {
     stream_view_type: Option<Value>,
 }
 
-/// A global secondary index: what it is ordered by, and what it holds of an item.
+/// A global secondary index: its key, and the attributes that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     /// Its name.

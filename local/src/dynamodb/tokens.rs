@@ -26,7 +26,7 @@ pub(super) struct Tokens {
     by_time: VecDeque<(Instant, Arc<str>)>,
 }
 
-/// What is known about a token.
+/// The result of looking a token up.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// No transaction with this token was written.

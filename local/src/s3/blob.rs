@@ -18,7 +18,7 @@ const READ_BYTES: usize = 128 * 1024;
 
 /// Immutable bytes.
 ///
-/// A file goes when the last user of a blob that is not kept lets go of it. So an upload broken
+/// The file of a blob that is not kept is deleted when its last user drops it. So an upload that was cut
 /// off leaves nothing behind, and a reader may finish while its object is being replaced.
 #[derive(Debug)]
 pub(super) struct Blob {
@@ -85,7 +85,7 @@ impl Drop for Blob {
             && !*self.kept.get_mut()
             && let Err(error) = fs::remove_file(path)
         {
-            // The next start sweeps it.
+            // The next start deletes it.
             tracing::warn!(%error, "could not remove an unused blob");
         }
     }
@@ -183,7 +183,7 @@ fn segments(blobs: &[Arc<Blob>], range: Range<u64>) -> Vec<Segment> {
     segments
 }
 
-/// What of `range` lies in the `length` bytes from `start`, counted from `start`.
+/// The part of `range` that lies in the `length` bytes from `start`, counted from `start`.
 fn overlap(range: &Range<u64>, start: u64, length: u64) -> Range<u64> {
     range.start.saturating_sub(start).min(length)..range.end.saturating_sub(start).min(length)
 }

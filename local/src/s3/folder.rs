@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use super::blob::Blob;
 use super::model::BlobName;
 
-/// What a document describes; each kind has a folder.
+/// The kinds of documents; each kind has a folder.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Bucket,
@@ -36,7 +36,7 @@ pub(super) struct Folder {
     /// Makes blob names unique: the start's time, then a counter.
     started: u128,
     blobs: AtomicU64,
-    /// Two processes would sweep each other's blobs. The lock ends with the process.
+    /// Two processes would delete each other's blobs. The lock ends with the process.
     _lock: File,
 }
 

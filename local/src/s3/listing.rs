@@ -13,9 +13,8 @@ use super::store::{Objects, Store};
 
 const MAXIMUM_KEYS: i32 = 1000;
 
-/// What `encoding-type=url` leaves as it is.
-const UNRESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// The characters that `encoding-type=url` encodes.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// Lists one page. The continuation token is the last key or common prefix of the page before.
 pub(super) fn list(store: &Store, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
@@ -32,7 +31,7 @@ pub(super) fn list(store: &Store, input: ListObjectsV2Input) -> S3Result<ListObj
 
     let url = input.encoding_type.as_ref().is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
     let encoded = |key: &str| match url {
-        true => utf8_percent_encode(key, UNRESERVED).to_string(),
+        true => utf8_percent_encode(key, ENCODED).to_string(),
         false => key.to_owned(),
     };
     let contents =

@@ -1,4 +1,4 @@
-//! What the store remembers of objects and multipart uploads, in memory and as documents.
+//! Objects and multipart uploads as the store keeps them: in memory and as documents.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) struct Part {
     pub(super) blob: Arc<Blob>,
 }
 
-/// What the client said about an object when it started writing it.
+/// The metadata that the client sent when it began to write an object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) bucket: String,
@@ -103,7 +103,7 @@ pub(super) struct BlobName {
 }
 
 impl Object {
-    /// What names this object's document: a bucket's name has no slash, so no two collide.
+    /// The name of this object's document. A bucket's name has no slash, so no two objects have the same.
     pub(super) fn id(&self) -> String {
         format!("{}/{}", self.about.bucket, self.about.key)
     }

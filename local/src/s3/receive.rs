@@ -1,4 +1,4 @@
-//! Receives a body into a blob and checks it against what the client said about it.
+//! Receives a body into a blob, and checks it against the checksums that the client sent.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
@@ -17,7 +17,7 @@ use super::blob::Blob;
 use super::model::Checksums;
 use super::store::Store;
 
-/// A body that arrived whole and is what the client meant to send.
+/// A body that arrived whole, with the checksums that the client sent.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) blob: Arc<Blob>,
@@ -26,7 +26,7 @@ pub(super) struct Received {
     pub(super) checksums: Checksums,
 }
 
-/// What the client says about a body, before it and after it.
+/// The checksums that a client sends before a body and after it.
 #[derive(Debug)]
 pub(super) struct Expected {
     content_md5: Option<String>,

@@ -35,7 +35,7 @@ struct Index {
 pub(super) type Objects = BTreeMap<String, Arc<Object>>;
 
 impl Store {
-    /// Opens what an earlier process left, and clears away what it had not acknowledged.
+    /// Opens the data of an earlier process, and deletes what that had not acknowledged.
     pub(super) fn open(storage: &Storage) -> anyhow::Result<Store> {
         let (folder, index) = match storage {
             Storage::Memory => (None, Index::default()),

@@ -50,7 +50,7 @@ async fn forward(State(functions): State<Arc<Functions>>, request: AxumRequest) 
     let Some((function, event)) = gateway::event(&request, at) else {
         return plain(StatusCode::NOT_FOUND, json!({ "message": "Not Found" }));
     };
-    // In a task of its own, as in a Lambda environment: a client that hangs up stops nothing.
+    // In a task of its own, as in a Lambda environment: it goes on if the client closes the connection.
     let answer = tokio::spawn(async move { functions.answer(function, event, at).await }).await;
     match answer.map_err(anyhow::Error::from).and_then(|answer| answer) {
         Ok(response) => response.map(Body::from),

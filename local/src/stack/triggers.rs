@@ -1,4 +1,4 @@
-//! What invokes `recordings`, as the template's event sources do: the table's stream, and a schedule.
+//! The triggers of `recordings`, as the template's event sources: the table's stream, and a schedule.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::stream::{self, Position, Reading};
 const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How many invocations go on at a time: ten batches of the stream, and as many minutes as a long copy
-/// may take. None waits for another, so that a slow host holds up nobody.
+/// may take. None waits for another, so that a slow host holds up no other copy.
 const SIDE_BY_SIDE: usize = 15;
 
 /// How long the invocations under way have to finish when everything ends.
 const GRACE: Duration = Duration::from_millis(900);
 
-/// What invokes the copier.
+/// The triggers of the copier.
 #[derive(Clone)]
 pub(super) struct Triggers {
     recordings: Arc<Recordings>,
@@ -35,7 +35,7 @@ impl Triggers {
         Self { recordings, places: Arc::new(Semaphore::new(SIDE_BY_SIDE)), stopping }
     }
 
-    /// Follows the table's stream from now on. What came while nobody was here is found by the schedule.
+    /// Follows the table's stream from now on. The schedule finds the jobs that were written before.
     pub(super) fn follow(self, database: Database) -> anyhow::Result<impl Future<Output = ()> + Send> {
         let reading = Reading { from: Position::Latest, poll: Duration::from_millis(50), batch_size: 10 };
         let until = stopped(&self.stopping);
@@ -48,7 +48,7 @@ impl Triggers {
         })
     }
 
-    /// Looks for what is due, again and again, and waits in the end for what is under way.
+    /// Invokes the copier at each interval until the end, and then waits for the invocations that still run.
     pub(super) async fn schedule(self, every: Duration) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -79,7 +79,7 @@ impl Triggers {
             tokio::select! {
                 () = ended => {}
                 handled = recordings.handle(event, Instant::now() + COPY_TIMEOUT) => {
-                    // Nothing is lost: what is left is due, and found by the next run.
+                    // No job is lost: those that are left are due, and the next run finds them.
                     if let Err(error) = handled {
                         tracing::error!("an invocation of recordings failed: {error:#}");
                     }
