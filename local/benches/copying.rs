@@ -45,7 +45,7 @@ const ROUNDS: usize = 3;
 /// How many plain copies go on at a time.
 const PLAIN_CONCURRENCY: usize = 16;
 
-/// What a child measured.
+/// The measurements of a child.
 #[derive(Clone, Copy)]
 struct Measured {
     took: Duration,
@@ -218,7 +218,7 @@ async fn copy(aws: &shared::aws::Aws) -> Duration {
     started.elapsed()
 }
 
-/// What anybody would write first: the whole body into memory, and into the bucket.
+/// The simplest copy: the whole body into memory, and then into the bucket.
 async fn plain(aws: &shared::aws::Aws, url: &str) -> Duration {
     let (http, s3) = (local::client::http().unwrap(), aws.s3());
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! How much memory a large copy takes. In a binary of its own, to have the process to itself.
+//! How much memory a large copy takes. It is a binary of its own, so that no other test uses the process.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-/// What a copy may take at its peak, whatever the recording's size.
+/// The most memory that a copy may take, whatever the recording's size.
 const MAX_PEAK_BYTES: u64 = 48 << 20;
 
 const RECORDING_BYTES: usize = 400 << 20;

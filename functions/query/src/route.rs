@@ -16,7 +16,7 @@ const RETRY: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_
 /// Every route, as the template has them.
 const ALL: [&str; 4] = [CALLS, CALL, RECORDING, RETRY];
 
-/// What a request is about.
+/// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
     /// The list of calls.

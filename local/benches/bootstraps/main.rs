@@ -58,7 +58,7 @@ const RUNS: usize = 15;
 /// How many deliveries follow the first one.
 const WARM: usize = 200;
 
-/// What one start cost.
+/// The costs of one start.
 #[derive(Clone, Copy)]
 struct Cost {
     /// From exec to the connection to the store.
@@ -216,7 +216,7 @@ async fn tls(store: SocketAddr, authority: &Path) -> (SocketAddr, UnboundedRecei
     (address, connected)
 }
 
-/// What Lambda and the template set.
+/// The environment variables that Lambda and the template set.
 fn environment(stack: &Stack, store: SocketAddr, api: SocketAddr, folder: &Path) -> Vec<(String, String)> {
     let sources = Options::in_memory().unwrap().sources;
     let port = store.port();

@@ -18,7 +18,7 @@ use crate::words;
 /// Fields with a sentence of a person or a model, of 5 to 40 words.
 const TEXTS: [&str; 4] = ["summary", "next_steps", "comment", "disposition_reason"];
 
-/// What belongs to an account and not to a call.
+/// The fields that belong to an account and not to a call.
 const KEPT: [&str; 7] =
     ["org_id", "workspace_id", "AccountSid", "OrganizationId", "UserId", "number_id", "ConnectionId"];
 

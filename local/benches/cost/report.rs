@@ -16,10 +16,10 @@ const API_REQUESTS: f64 = 1.00;
 /// S3, a million PUTs: <https://aws.amazon.com/s3/pricing/>.
 const PUTS: f64 = 5.00;
 
-/// What the template gives each receiver.
+/// The memory that the template gives each receiver.
 const MEMORY_GB: f64 = 0.25;
 
-/// What a set of deliveries cost.
+/// The costs of a set of deliveries.
 pub(crate) struct Row {
     name: String,
     /// How many deliveries one entry of `units` is of: one, or those of a whole call.

@@ -15,7 +15,7 @@ pub(crate) struct Write {
     pub(crate) new: Option<Item>,
 }
 
-/// What a write costs.
+/// The write units of a write.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Units {
     pub(crate) table: u64,
@@ -48,7 +48,7 @@ impl Write {
     }
 }
 
-/// What an index holds of an item; `None` if the item lacks one of the index's keys.
+/// The part of an item that an index holds; `None` if the item lacks one of the index's keys.
 fn entry(item: &Item, table: &TableDefinition, index: &Index) -> Option<Item> {
     if !index.keys.iter().all(|key| item.contains_key(key)) {
         return None;

@@ -1,4 +1,4 @@
-//! What a delivery wrote, read from the table's stream: each item before and after.
+//! The writes of a delivery, read from the table's stream: each item before and after.
 //!
 //! The handlers don't ask for `ReturnConsumedCapacity`. So each write is repeated on a second table of the
 //! same definition with it, and the embedded store's own figures stand beside ours.
@@ -27,7 +27,7 @@ pub(crate) struct Watched {
     mirror: DynamoDb,
 }
 
-/// What was written since the last time.
+/// The writes since the last reading.
 #[derive(Default)]
 pub(crate) struct Written {
     /// The items as they are now, in the order of their writes.
@@ -57,7 +57,7 @@ impl Watched {
         Ok(Self { database, iterator, definition, indexes, mirror })
     }
 
-    /// What was written since this was asked last.
+    /// Returns the writes since the last call.
     pub(crate) fn written(&mut self) -> anyhow::Result<Written> {
         let mut written = Written::default();
         loop {

@@ -1,4 +1,4 @@
-//! The test bed: a stack of one's own, in memory, on free ports.
+//! The test bed: a stack for one test, in memory, on free ports.
 
 use std::collections::HashMap;
 
@@ -73,7 +73,7 @@ pub(crate) fn text<'a>(item: &'a HashMap<String, AttributeValue>, name: &str) ->
     item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 
-/// A POST request of one's own making.
+/// A POST request that a test makes itself.
 pub(crate) fn post(path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> HttpRequest {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -91,7 +91,7 @@ pub(crate) fn post(path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>
     }
 }
 
-/// A call's record without what tells when and in how many steps it came to be.
+/// A call's record without the fields that depend on the times and the number of its deliveries.
 pub(crate) fn what_is_said(call: &Value) -> Value {
     local::demo::what_is_said(call)
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::tidy::read;
 use crate::watch;
 
-/// What a command printed.
+/// The output of a command.
 struct Output {
     code: Option<i32>,
     stdout: String,
@@ -60,7 +60,7 @@ struct Server {
     url: String,
     dynamodb: String,
     port: String,
-    /// What it says when it is ready, up to the last line.
+    /// The lines that it prints when it is ready.
     hint: String,
 }
 
@@ -157,7 +157,7 @@ async fn other_sources_sign_and_show_in_the_hint() -> anyhow::Result<()> {
     assert_eq!(sent.code, Some(0), "{}", sent.stderr);
     assert_eq!(curl(&sent.stdout)?.0, "another-query-token");
     assert_eq!(call(&sent.stdout).await?["provider"], "agni");
-    // Nobody but Telnyx has its private key; and there is no such source.
+    // Only Telnyx has its private key; and there is no such source.
     let telnyx = [&["send", "telnyx-call-completed"], &mine[..]].concat();
     fails(folder.path(), &telnyx, &["only telnyx can sign for telnyx.mine", "another provider"]).await?;
     let sautikit = [&["send", "sautikit-call-failed"], &mine[..]].concat();

@@ -1,4 +1,4 @@
-//! A copier in front of stores of its own, in memory, that runs when a test says so.
+//! A copier with its own stores in memory. It runs when the test calls it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Bed {
         get.consistent_read(true).send().await?.item.context("no item")
     }
 
-    /// Changes text attributes behind everybody's back.
+    /// Changes text attributes without a condition.
     pub(crate) async fn set(&self, key: &Key, attributes: &[(&str, &str)]) -> anyhow::Result<()> {
         for (name, value) in attributes {
             let update = self.aws.dynamodb().update_item().table_name(TABLE);
@@ -177,7 +177,7 @@ pub(crate) fn number(item: &Item, name: &str) -> i64 {
     item.get(name).and_then(|value| value.as_n().ok()?.parse().ok()).unwrap_or(-1)
 }
 
-/// What the table's stream says of a recording that is pending.
+/// The event of the table's stream for a recording that is pending.
 pub(crate) fn stream_event(key: &Key) -> Value {
     json!({ "Records": [{ "eventName": "INSERT", "dynamodb": {
         "Keys": { "pk": { "S": key.pk }, "sk": { "S": key.sk } },

@@ -1,4 +1,4 @@
-//! Copiers that die, and stores that fail, at every single call: one object, and the truth about it.
+//! Copiers that die and stores that fail, at each call: in the end there is one object, and the item is right.
 
 use std::future::ready;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ const WHOLE: usize = 100_000;
 /// How many scenes are played at a time.
 const SIDE_BY_SIDE: usize = 6;
 
-/// What the first copier does; from some call on, it is not what it would like to.
+/// A bed with one job, and the calls of the copier to its stores.
 struct Scene {
     bed: Bed,
     key: Key,
@@ -54,7 +54,7 @@ impl Scene {
         let copier = self.bed.copier_behind(decide).await?;
         tokio::select! {
             _ = copier.handle(stream_event(&self.key), Instant::now() + Duration::from_secs(60)) => {}
-            // Dropping the copier ends it between two instructions: nothing is undone, nothing said.
+            // Dropping the copier ends it between two instructions: it undoes nothing and writes nothing.
             () = died.notified() => {}
         }
         Ok(self.calls.lock().expect("the lock").clone())
@@ -72,7 +72,7 @@ impl Scene {
         self.act(died, fate).await
     }
 
-    /// What the schedule does, until nothing is due; the copier may not list the bucket, as in Lambda.
+    /// Runs the schedule until nothing is due. The copier may not list the bucket, as in Lambda.
     async fn schedule(&self) -> anyhow::Result<String> {
         let copier = self.bed.copier_behind(|_| Box::pin(ready(Fate::ForwardUnlisted))).await?;
         for _ in 0..5 {
@@ -176,7 +176,7 @@ async fn a_copy_whose_copier_died_counts_even_when_its_link_is_dead_by_then() ->
     Ok(())
 }
 
-/// What can go wrong between a copier and its stores.
+/// The faults between a copier and its stores.
 const FAULTS: [fn() -> Fate; 4] = [
     || Fate::error(500, "InternalServerError"),
     || Fate::error(500, "InternalServerError").late(),
@@ -241,7 +241,7 @@ async fn a_conditional_write_that_meets_another_one_is_repeated() -> anyhow::Res
             let state = scene.schedule().await?;
             ensure!(state == "stored", "{size}, late: {late}: {state} after {calls:?}");
             scene.is_stored_once().await?;
-            // What is in memory as a whole is not downloaded again.
+            // A recording that is in memory as a whole is not downloaded again.
             ensure!(size != WHOLE || origin.heads().len() == 1, "{:?}", origin.heads());
         }
     }
@@ -254,7 +254,7 @@ async fn an_upload_is_given_up_too_when_an_earlier_copy_is_found() -> anyhow::Re
     let cut = whole[..whole.len() - 1000].to_vec();
     let origin = Origin::in_turn(vec![Answer::Send(whole), Answer::Send(cut)]).await?;
     let scene = Scene::new(SIZES[1], &origin).await?;
-    // It dies before it says that the copy is there.
+    // It dies before it writes that the copy is there.
     scene.die_at(6, false).await?;
     scene.bed.exhaust(&scene.key).await?;
     assert_eq!(scene.schedule().await?, "stored");

@@ -1,4 +1,4 @@
-//! A store that throttles, conflicts, fails, loses answers and dawdles: nothing lost, nothing twice.
+//! A store that throttles, conflicts, fails, loses answers or is slow: nothing is lost or applied twice.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use shared::webhook::Webhook;
 use crate::bed::{Bed, text, what_is_said};
 use crate::proxy::{self, Call, Decision, Fate};
 
-/// What can go wrong between the SDK and the store.
+/// The faults between the SDK and the store.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
@@ -36,7 +36,7 @@ enum Fault {
     /// The connection drops before the store sees anything.
     DropBeforeCommit,
     Slow,
-    /// Somebody else's change is made before the store sees the request.
+    /// Another change is made before the store sees the request.
     Meanwhile,
 }
 
@@ -55,7 +55,7 @@ const FAULTS: [Fault; 7] = [
 struct Script {
     /// The faults to come, last first; without any, all is well.
     faults: Mutex<Vec<Fault>>,
-    /// What happens in [`Fault::Meanwhile`].
+    /// The change that [`Fault::Meanwhile`] makes.
     meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
@@ -94,7 +94,7 @@ impl Script {
     }
 }
 
-/// What becomes of a request: the script is for transactions.
+/// The result of a request: the script is for transactions.
 fn scripted(script: &Arc<Script>, call: &Call) -> Decision {
     if call.operation() != "TransactWriteItems" {
         return Box::pin(ready(Fate::Forward));

@@ -1,7 +1,7 @@
-//! Origins that mean harm, or know no better: a copy is what the origin promised, or there is none.
+//! Hostile or broken origins: a copy has all that the origin promised, or there is no copy.
 //!
-//! Every link has a canary in its path and its query. What an item says of a link, whatever became of it,
-//! is searched for it, as the log is in all tests.
+//! Every link has a canary in its path and its query. Each item is searched for it, as the log is in all
+//! tests.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -23,7 +23,7 @@ mod resumes;
 const CANARY: &str = "canary";
 const PATH: &str = "/canary/a?token=canary";
 
-/// What became of a link.
+/// The result for a link.
 #[derive(Clone, PartialEq, Eq)]
 enum Outcome {
     /// These bytes are in the bucket.
@@ -34,10 +34,10 @@ enum Outcome {
     Ended(String, String),
 }
 
-/// What is tried, the origin of it, and what has to become of it.
+/// A case's name, its origin, and the expected result.
 type Case = (&'static str, Origin, Outcome);
 
-/// A copier, and what became of what it tried.
+/// A copier, and the results of its attempts.
 struct Trial {
     bed: Bed,
 }
@@ -51,7 +51,7 @@ impl Trial {
         Ok(Self { bed: Bed::with(policy, source).await? })
     }
 
-    /// Copies once from every origin, side by side, and compares what became of them.
+    /// Copies once from every origin, all at the same time, and compares the results.
     async fn expect(&self, cases: &[Case]) -> anyhow::Result<()> {
         let mut keys = Vec::new();
         for (index, (_, origin, _)) in cases.iter().enumerate() {
@@ -72,7 +72,7 @@ impl Trial {
         Ok(())
     }
 
-    /// What became of a link, told without the canary.
+    /// The result for a link; it must not hold the canary.
     async fn outcome(&self, key: &Key) -> anyhow::Result<Outcome> {
         let mut item = self.bed.item(key).await?;
         item.remove("url");
@@ -111,7 +111,7 @@ impl std::fmt::Debug for Outcome {
     }
 }
 
-/// The policy of these tests: nobody waits for long.
+/// The policy of these tests, with short waits.
 fn impatient() -> Policy {
     let mut policy = Policy::local();
     policy.limits = Limits {

@@ -48,7 +48,7 @@ async fn serve(data: &Path) -> anyhow::Result<(Child, String)> {
         anyhow::bail!("not the promised line: {ready}");
     };
     let address = address.to_owned();
-    // Its help goes on; somebody must take it.
+    // It prints more hints, and something must read them.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((child, address))
 }

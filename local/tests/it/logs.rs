@@ -1,4 +1,4 @@
-//! What is logged: that it is searched, that the search finds, and that nothing is found.
+//! The log: it is searched, the search finds what it must, and finds nothing in the real lines.
 
 use anyhow::{Context as _, ensure};
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! Origins that answer as they please, byte by byte.
+//! Origins whose answers are given byte by byte.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,14 +9,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// What an origin does with a request.
+/// The answer of an origin to a request.
 #[derive(Clone)]
 pub(crate) enum Answer {
     /// Sends this and closes.
     Send(Vec<u8>),
     /// Sends this and hangs.
     Hang(Vec<u8>),
-    /// Sends this, then a piece again and again with a pause after each, until nobody takes it.
+    /// Sends this, then a piece again and again with a pause after each, until the client is gone.
     Flow { start: Vec<u8>, piece: Vec<u8>, pause: Duration },
 }
 

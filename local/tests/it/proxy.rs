@@ -1,4 +1,4 @@
-//! A proxy between the SDK and a store, where a test decides what becomes of each request.
+//! A proxy between the SDK and a store, where a test decides the result of each request.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -25,23 +25,23 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-/// What becomes of a request.
+/// The result of a request.
 pub(crate) enum Fate {
     /// The store answers it.
     Forward,
-    /// The store does as asked; then its answer meets this fate.
+    /// The store carries the request out; then this happens in place of its answer.
     After(Box<Fate>),
-    /// The same, as S3 answers who may not list a bucket: 403 for what is not there.
+    /// The store answers it, but with 403 for an object that is not there, as S3 does if the bucket may not be listed.
     ForwardUnlisted,
     /// The connection drops.
     Drop,
     /// Another answer than the store's.
     Answer(u16, String),
-    /// Nothing more, ever; whoever waits for this is told.
+    /// No answer ever; the test is notified.
     Stop(Arc<Notify>),
 }
 
-/// What a test will have decided.
+/// The decision of a test, which it may take its time for.
 pub(crate) type Decision = BoxFuture<'static, Fate>;
 
 struct Proxy {

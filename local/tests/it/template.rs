@@ -10,7 +10,7 @@ use crate::tidy::read;
 mod alarms;
 mod rendered;
 
-/// What an access log may say of a request: nothing that a token or a person could be in.
+/// The fields of a request that an access log may have: none can hold a token or a person's data.
 const LOGGED: &[&str] = &[
     "requestTime",
     "requestId",

@@ -1,4 +1,4 @@
-//! What must agree agrees: template, routes, events, providers, workspace.
+//! The template, routes, events, providers and workspace agree with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

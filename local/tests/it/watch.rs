@@ -1,6 +1,6 @@
-//! Searches all that the suite logs, and what it is answered, for what must not be there.
+//! Searches all that the suite logs, and all answers, for values that must not be there.
 //!
-//! A hit ends the process: in a task nobody waits for, a failed assertion would be heard by nobody.
+//! A hit ends the process: a failed assertion in a task that no test waits for would not be seen.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -28,7 +28,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tracing::Level;
 use url::form_urlencoded;
 
-/// What must not be in a log line, and what must not be in an answer either.
+/// The values that must not be in a log line, and those that must not be in an answer either.
 ///
 /// An answer of the read API is for somebody who may know whom a call was with and what was said.
 struct Rules {
@@ -36,7 +36,7 @@ struct Rules {
     answer: Vec<(&'static str, Regex)>,
 }
 
-/// What was found, by the name of its rule.
+/// A text that was found, and the name of the rule that found it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) what: &'static str,
@@ -99,7 +99,7 @@ fn secrets() -> Vec<String> {
     secrets
 }
 
-/// What the samples' bodies say that is nobody's business.
+/// The personal values in the samples' bodies.
 #[derive(Default)]
 struct Said {
     numbers: Vec<String>,
@@ -228,7 +228,7 @@ pub(crate) fn lines_with(texts: &[&str]) -> Vec<String> {
 pub(crate) fn logs() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // What stands in for Lambda and for the stores is searched as well.
+        // The stand-ins for Lambda and for the stores are searched as well.
         let filter = telemetry::filter(Level::TRACE).with_target("local", Level::TRACE);
         let dispatch = telemetry::dispatch(filter, Format::Json, || Log);
         tracing::dispatcher::set_global_default(dispatch).expect("nobody else takes the lines");

@@ -1,4 +1,4 @@
-//! What the providers' tests have in common: sources, samples, and reading them.
+//! The common parts of the providers' tests: sources, samples, and reading them.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};

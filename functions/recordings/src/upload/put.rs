@@ -123,7 +123,7 @@ pub(super) async fn compare(bucket: &Bucket, key: &str, sums: &Sums) -> Result<F
     })
 }
 
-/// What S3 answers while another conditional request for the same name is under way.
+/// The error of S3 while another conditional request for the same name is not over.
 fn conflict() -> CopyError {
     CopyError::transient_with("bucket", "ConditionalRequestConflict")
 }

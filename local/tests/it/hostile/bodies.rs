@@ -52,7 +52,7 @@ async fn an_announced_size_counts_only_where_nothing_else_tells_the_end() -> any
         trial.bed.sweep().await?;
         assert_eq!(trial.outcome(&key).await?, expected, "{what}");
     }
-    // What was stored with another size than the announced one is told.
+    // A copy with another size than the announced one is logged.
     let told = crate::watch::lines_with(&["the size is not the announced one", r#""announced":1001"#]);
     ensure!(told.iter().any(|line| line.contains(r#""size":1000"#)), "{told:?}");
     Ok(())
@@ -181,7 +181,7 @@ async fn headers_are_taken_within_reason() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_body_is_taken_as_it_is_and_never_unpacked() -> anyhow::Result<()> {
-    // What compressed bytes begin with; they could be anything.
+    // The first bytes of compressed data, which could be anything.
     let packed = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], wav(500).as_slice()].concat();
     let coded = |codings: &str| answer("200 OK", &format!("{codings}content-length: 510\r\n"), &packed);
     let trial = Trial::start().await?;
@@ -197,7 +197,7 @@ async fn a_body_is_taken_as_it_is_and_never_unpacked() -> anyhow::Result<()> {
             ("not said", sends(coded("content-type: audio/mpeg\r\n")).await?, stored(&packed)),
         ])
         .await?;
-    // Kept, since nothing else has it; and not called what it may not be.
+    // It is kept, since there is no other copy, and gets no content type that may be wrong.
     let (objects, _) = trial.bed.bucket().await?;
     ensure!(objects.iter().all(|key| key.ends_with(".bin")), "{objects:?}");
     Ok(())

@@ -1,4 +1,4 @@
-//! Downloads that are lost and taken up again.
+//! Downloads that are lost and resumed.
 
 use super::*;
 
@@ -153,7 +153,7 @@ async fn a_download_is_taken_up_again_and_again_but_not_for_ever() -> anyhow::Re
         })
         .await
     };
-    // Each answer is complete in itself, and all the same only a part of the rest.
+    // Each answer is complete, but only a part of the rest.
     let parts = async |first: Vec<u8>| {
         let body = body.clone();
         Origin::start(move |head| {

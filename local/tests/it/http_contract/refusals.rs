@@ -1,4 +1,4 @@
-//! What is refused or quarantined.
+//! Deliveries that are refused or quarantined.
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};

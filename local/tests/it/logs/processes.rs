@@ -44,12 +44,12 @@ fn child(does: &str) -> anyhow::Result<Command> {
     Ok(child)
 }
 
-/// What a child does, instead of the test that it was started as.
+/// The work of a child process, in place of the test that it was started as.
 async fn play(does: &str) -> anyhow::Result<()> {
     match does {
         "log" => {
             watch::logs();
-            // As a handler that is nobody's to wait for.
+            // As in a task that no test waits for.
             tokio::spawn(async { tracing::error!(target: "shared::webhook", link = "canary", "seen") })
                 .await?;
         }
@@ -132,7 +132,7 @@ async fn a_panic_is_logged_with_its_place_and_without_what_it_met() -> anyhow::R
     Ok(())
 }
 
-/// What stands in for Lambda's runtime API: the events to come, and what the function answered.
+/// A stand-in for Lambda's runtime API: the events to send, and the answers of the function.
 #[derive(Default)]
 struct Runtime {
     events: Mutex<VecDeque<String>>,

@@ -1,4 +1,4 @@
-//! What the code calls, and on what: the tables to extend when a function learns something new.
+//! The operations that the code calls, and their resources: extend these tables when the code calls more.
 
 use self::By::{Everyone, Ledger, Own};
 
@@ -62,7 +62,7 @@ pub(super) const MEMBERS: &[(&str, &str)] = &[
     ("ConditionCheck", "dynamodb:ConditionCheckItem"),
 ];
 
-/// What is called like an operation and is none: the file, and the expression.
+/// Calls that look like an operation and are none: the file, and the expression.
 pub(super) const NO_CALLS: &[(&str, &str)] = &[("shared/src/draft/recording.rs", "url.query()")];
 
 const TABLE: &str = "${CallsTable.Arn}";

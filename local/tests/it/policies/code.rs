@@ -61,7 +61,7 @@ impl Code {
                 }
             }
         }
-        // An operation of our own making says its name.
+        // An operation that this project makes itself has its name in the call.
         for (path, text) in &self.files {
             for rest in text.split(".operation(\"").skip(1) {
                 let name = rest.split('"').next().unwrap_or_default();
@@ -71,7 +71,7 @@ impl Code {
         calls
     }
 
-    /// What the tables above do not know, or know in vain.
+    /// The calls that the tables do not have, and the entries of the tables that no call needs.
     pub(super) fn problems(&self) -> Vec<String> {
         let calls = self.calls();
         let mut problems = Vec::new();
@@ -119,7 +119,7 @@ impl Code {
         problems
     }
 
-    /// What a function's calls need.
+    /// The permissions that a function's calls need.
     pub(super) fn needs(&self, function: &str) -> BTreeSet<Need> {
         let mut needs = BTreeSet::new();
         for Call { path, operation, tagged } in self.calls() {
@@ -149,7 +149,7 @@ impl Code {
         needs
     }
 
-    /// What the transactions of a file consist of.
+    /// The members of the transactions of a file.
     fn members<'a>(&'a self, path: &str) -> impl Iterator<Item = &'static str> + use<'a> {
         let text = self.files.get(path).map(String::as_str).unwrap_or_default();
         let builds = move |name: &str| {

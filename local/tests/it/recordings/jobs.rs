@@ -1,4 +1,4 @@
-//! Jobs: leases, attempts, and what has them tried again.
+//! Jobs: leases, attempts, and the ways in which they are tried again.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_dead_copiers_job_is_due_when_its_lease_ends() -> anyhow::Result<()> {
     assert_eq!(bed.ledger.renew(&dead, now, 60).await?, Lease::Held);
     let job = bed.ledger.lease(&key, later, 90).await?.job().context("not leased")?;
     assert_eq!(job.attempt, 2);
-    // Whoever lost the lease can neither keep it nor end the job.
+    // A copier that lost the lease can neither renew it nor end the job.
     assert_eq!(bed.ledger.renew(&dead, later, 90).await?, Lease::Lost);
     let end = End::Failed(Reason::new("late"));
     assert_eq!(bed.ledger.finish(&dead, &end, later).await?, Finished::Lost);

@@ -1,4 +1,4 @@
-//! Links that give no recording, and what becomes of their jobs.
+//! Links that give no recording, and the states of their jobs.
 
 use anyhow::ensure;
 use jiff::{SignedDuration, Timestamp};

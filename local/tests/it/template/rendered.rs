@@ -37,7 +37,7 @@ fn render(source: &str) -> String {
     environment.render_str(source, context! { providers }).expect("template.yaml.j2 renders")
 }
 
-/// What the source needs to know of a provider: `id` begins its logical ids, and `title` is its name for people.
+/// The values of a provider in the source: `id` begins its logical ids, and `title` is its name for people.
 fn provider(provider: Provider) -> Value {
     let (title, portal) = match provider {
         Provider::Sautikit => ("Sautikit", "Sautikit's dashboard"),

@@ -1,4 +1,4 @@
-//! What a delivery says.
+//! The meaning of deliveries.
 
 use serde_json::json;
 
