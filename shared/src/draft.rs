@@ -1,4 +1,4 @@
-//! A record in the making: what the providers' payloads have in common, entered in one way for all.
+//! A record in the making: the values that the payloads of all providers have, written in the same way.
 
 use serde_json::{Map, Value, json};
 
@@ -85,7 +85,7 @@ impl Draft {
         self.record.set("hangup.raw", Value::from(raw));
     }
 
-    /// Returns the id of something else than the call. An id that is too long goes to `extensions`.
+    /// Returns an id that is not the call's. An id that is too long goes to `extensions`.
     pub(crate) fn short_id(&mut self, name: &'static str, id: Option<String>) -> Option<String> {
         let id = id?;
         if id.len() <= MAX_ID_BYTES {
@@ -154,7 +154,7 @@ pub(crate) fn call_id(payload: &mut Payload<'_>, name: &'static str) -> Result<S
     if call_id.len() > MAX_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
 }
 
-/// Checks the pinned account. A source that pins one takes nothing that does not name it.
+/// Checks the pinned account. A source that pins one takes only bodies that name it.
 pub(crate) fn pinned_account(source: &Source, account: Option<&str>) -> Result<(), Unusable> {
     match &source.account {
         Some(pinned) if account != Some(pinned) => Err(Unusable::AccountMismatch),
@@ -189,7 +189,7 @@ pub(crate) fn renamed(mut object: Map<String, Value>, names: &[(&str, &str)]) ->
 }
 
 /// Writes the times of an object, its members `at` and `created_at`, as the ledger writes times. Text
-/// that is no time stays as it is.
+/// that is not a time stays as it is.
 pub(crate) fn with_times(mut object: Map<String, Value>) -> Map<String, Value> {
     for name in ["at", "created_at"] {
         if let Some(Value::String(text)) = object.get_mut(name)

@@ -27,7 +27,7 @@ pub struct Metrics {
 /// Tells CloudWatch how to read a line: for every set of dimensions, a series of each metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Directive {
-    /// Sets of fields that tell series apart.
+    /// Sets of fields; each combination of their values is a series of its own.
     pub dimensions: &'static [&'static [&'static str]],
     /// Fields that are numbers, with their units.
     pub metrics: &'static [(&'static str, &'static str)],
@@ -130,10 +130,11 @@ impl Serialize for Directive {
 /// Returns the class of an outcome. An alarm reads one class, however many outcomes and providers there are.
 ///
 /// - `taken`: stored, or nothing to store.
-/// - `unfit`: genuine, but not readable or not fitting.
+/// - `unfit`: genuine, but not readable, or not fit for a record.
 /// - `mismatched`: its signature, token, account or source is not one of ours. The configuration may be wrong.
 /// - `refused`: not a delivery at all. Strangers send such requests all day.
-/// - `failed`: our fault. An outcome that is not listed here counts as failed, so that an alarm shows it.
+/// - `failed`: a fault of this system. An outcome that is not listed here counts as failed, so that an alarm shows
+///   it.
 fn class(outcome: &str) -> &'static str {
     match outcome {
         "accepted" | "duplicate" | "revised" | "ignored" => "taken",

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-/// A phone number in E.164 form from what a provider wrote, and whether we had to add to it.
+/// Returns a phone number in E.164 form, and whether its `+` was added.
 ///
-/// Spaces, dots, hyphens and parentheses are left out. Digits without `+` are international where
-/// there are 11 to 15 of them and the first is not 0; anything shorter is a short code or a local
-/// number and stays as it was.
+/// Spaces, dots, hyphens and parentheses are left out. Digits without `+` are international if there are 11 to
+/// 15 of them and the first is not 0. Fewer are a short code or a local number: then the result is `None`.
 pub fn e164(raw: &str) -> Option<(String, Derivation)> {
     let international = raw.trim().strip_prefix('+');
     let written = international.unwrap_or(raw);
@@ -23,8 +22,8 @@ pub fn e164(raw: &str) -> Option<(String, Derivation)> {
     plausible.then(|| (["+", &digits].concat(), derivation))
 }
 
-/// A party as lists show it and find it: a number as it is, anything else in lower case, so that addresses
-/// are found however they are written. `None` if there is nothing to show.
+/// Returns a party as lists show and find it: a number as it is, anything else in lower case, so that an address
+/// is found in any case. `None` if there is nothing to show.
 pub fn listed(party: &str) -> Option<String> {
     let party = party.trim();
     (!party.is_empty()).then(|| party.to_lowercase())

@@ -1,4 +1,4 @@
-//! A verified body as fields to take out one by one.
+//! The fields of a verified body, which are taken out one by one.
 //!
 //! Normalizing takes each documented field by name and type. A field whose value is not of the
 //! documented type is kept with a warning. A field that is not taken was not documented and is kept,
@@ -54,11 +54,11 @@ impl<'a> Payload<'a> {
         Self { fields, prefix, leftovers: Leftovers::default() }
     }
 
-    /// Reads a body. Of a name that stands there twice, the last counts, as in most readers. In a form, a
-    /// broken escape stands for itself, as in browsers.
+    /// Reads a body. If a name is there twice, the last one counts, as in most parsers. In a form, a broken escape
+    /// stands for itself, as in browsers.
     ///
     /// # Errors
-    /// The body is no JSON object, or a form that is not UTF-8 once it is decoded.
+    /// The body is not a JSON object, or is a form that is not UTF-8 once it is decoded.
     pub(crate) fn from_body(format: BodyFormat, body: &'a [u8]) -> Result<Self, Unusable> {
         let fields = match format {
             BodyFormat::Json => serde_json::from_slice(body).ok().map(|Fields(fields)| fields),
@@ -272,7 +272,7 @@ impl<'a> Raw<'a> {
 /// readers give up at 128 levels.
 const MAX_DEPTH: usize = 64;
 
-/// JSON as a value, unless it is none or is nested too deep to be read back inside a stored record.
+/// JSON as a value; `None` if it is not JSON or is nested too deep to be read back inside a stored record.
 pub(crate) fn shallow_json(json: &str) -> Option<Value> {
     serde_json::from_str(json).ok().filter(|value| is_shallow(value, MAX_DEPTH))
 }

@@ -74,8 +74,8 @@ impl Status {
         }
     }
 
-    /// Returns the status that a provider's word means, and whether the word is the name, in any case
-    /// and with hyphens; `None` for a word that no provider documents, and for `unknown`.
+    /// Returns the status that a provider's word means, and how the word is written; `None` for a word that no
+    /// provider documents, and for `unknown`.
     pub fn from_word(word: &str) -> Option<(Self, Spelling)> {
         let name = word.to_ascii_lowercase().replace('-', "_");
         let status = match name.as_str() {
@@ -95,7 +95,7 @@ impl Status {
 /// How a provider writes a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
-    /// As the name of the status.
+    /// As the name of the status, in any case, also with hyphens.
     Ours,
     /// In another word.
     Other,

@@ -13,8 +13,8 @@ use crate::timestamp::{Timestamp, rfc3339};
 const MAX_URL_BYTES: usize = 8 * 1024;
 
 impl Draft {
-    /// Enters a recording and its link in the draft. Returns the recording's id; `None` without an id
-    /// and a link.
+    /// Enters a recording and its link in the draft. Returns the recording's id; `None` if there is neither an
+    /// id nor a link.
     ///
     /// Without an id it gets one from the SHA-256 of its URL without query and fragment. The expiry is
     /// the earlier one of the time that the payload states and the time in a presigned URL.
@@ -62,7 +62,7 @@ impl Draft {
         Some(recording_id)
     }
 
-    /// Says how large the linked recording is, if that is a size.
+    /// Sets the size of the linked recording, if the value is a size.
     pub(crate) fn recording_size(&mut self, size_bytes: Option<i64>) {
         if let Some(link) = &mut self.link {
             link.size_bytes = size_bytes.and_then(|size| size.try_into().ok());

@@ -37,11 +37,11 @@ const MAX_OBJECTS: usize = 256;
 /// The pause after a put that conflicts with another put of the same object.
 const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The record fits in no item, even with its large values in the bucket.
+/// The record does not fit in an item, even with its large values in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooLargeError;
 
-/// An object on its way to the bucket.
+/// An object to be put into the bucket.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Object {
     /// Its key.
@@ -129,7 +129,7 @@ pub(super) fn take_out_large(
         }
     }
     let mut left = left.into_iter();
-    // Measured again after each round: how much smaller the item gets by a packed value is not known before.
+    // Measured again after each round: how much a packed value adds to the item is not known before.
     loop {
         let mut excess = size(record)?.saturating_sub(max_bytes);
         if excess == 0 {

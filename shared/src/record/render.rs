@@ -39,14 +39,14 @@ impl Record {
         root
     }
 
-    /// The ids of the recordings the record speaks of, in order.
+    /// The ids of the recordings that the record names, in order.
     pub fn recording_ids(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = self.recording_fields().map(|(id, _, _)| id).collect();
         ids.dedup();
         ids
     }
 
-    /// Whether any event spoke of a recording.
+    /// Whether any event named a recording.
     pub fn has_recording(&self) -> bool {
         self.registers.iter().any(|register| register.path.starts_with("recordings."))
     }

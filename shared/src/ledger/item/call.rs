@@ -30,7 +30,7 @@ pub(in crate::ledger) const SHOWN: [&str; 5] = ["format", "record", "transcript"
 /// The largest item that is written; DynamoDB takes 400 KB.
 const MAX_ITEM_BYTES: usize = 350 * 1024;
 
-/// An item up to this size holds no value that is worth an object in the bucket.
+/// In an item up to this size, every value stays in the item, except a long transcript.
 const SMALL_ITEM_BYTES: usize = 16 * 1024;
 
 /// A call that was not written yet.
@@ -72,7 +72,7 @@ pub struct Call {
 /// Writes a call.
 ///
 /// # Errors
-/// It fits in no item.
+/// The record does not fit in an item.
 pub(in crate::ledger) fn write(call: &NewCall<'_>) -> Result<Written, TooLargeError> {
     let columns = columns::write(call);
     let kept = |record: &Record| -> Result<(Stored, Option<Vec<u8>>), TooLargeError> {
@@ -108,7 +108,7 @@ pub(in crate::ledger) fn write(call: &NewCall<'_>) -> Result<Written, TooLargeEr
     Ok(Written { item, objects })
 }
 
-/// Reads a CALL item. What can't be read is named in [`Call::unreadable`]; the rest is there.
+/// Reads a CALL item. [`Call::unreadable`] names the parts that can't be read.
 pub fn read(item: &Item) -> Call {
     let columns = Columns::read(item);
     let mut unreadable = Vec::new();

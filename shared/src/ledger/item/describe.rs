@@ -1,4 +1,4 @@
-//! Any item as JSON for a person to read: what is packed is unpacked, what is secret is left out.
+//! Any item as JSON for a person to read: packed values are unpacked, secrets are left out.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Reading a record from where it is stored.
+//! Reads a stored record.
 
 use std::collections::BTreeMap;
 
