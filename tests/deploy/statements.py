@@ -18,7 +18,7 @@ import uuid
 from checks import DAYS, NO_LINK, call, deliver, deliver_call, follow, large, put_copy, samples
 from stack import ask, check, client, end, outputs, physical_ids, send
 
-# What nothing misses here, and why: by action, or by action and the end of the resource.
+# Actions whose removal changes nothing here, and why: by action, or by action and the end of the resource.
 NOT_MISSED = {
     "dynamodb:GetItem": "the read during start-up opens a connection; it may fail",
     "dynamodb:DescribeStream": "the emulator reads the stream with rights of its own",
