@@ -42,7 +42,7 @@ struct Part {
 }
 
 impl Validator {
-    /// Returns the validator of a body; `None` if its origin sends none that is exact enough to resume.
+    /// Returns the validator of a body; `None` if its origin refuses ranges, or sends none that is exact enough.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         if headers.get(ACCEPT_RANGES).is_some_and(|ranges| ranges == "none") {
             return None;
