@@ -14,7 +14,6 @@ use serde::{Serialize, Serializer};
 use crate::env;
 use crate::timestamp::Timestamp;
 
-/// The metrics' namespace.
 const NAMESPACE: &str = "CallLedger";
 
 /// The place where metrics go, and the stack that they belong to.

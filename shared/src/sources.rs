@@ -121,7 +121,6 @@ struct Configured {
     recording_authorization: Option<Authorization>,
 }
 
-/// Reads one source.
 fn read(needs: &Needs, name: &str, value: serde_json::Value) -> Result<Source, Vec<String>> {
     let configured: Configured = serde_json::from_value(value).map_err(|error| vec![unquoted(&error)])?;
     let mut problems = Vec::new();

@@ -32,7 +32,6 @@ mod change;
 
 pub use super::item::recording::{Copied, End, Job, Link, Reason, State};
 
-/// The `work` index.
 const WORK_INDEX: &str = "work";
 
 /// A job that is due, as the `work` index has it: its key, and its place in the index.

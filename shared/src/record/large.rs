@@ -81,7 +81,7 @@ impl Record {
         }
     }
 
-    /// The path of a list, if it is one.
+    /// Returns a list, which is empty if the record does not have it.
     pub(super) fn list_mut(&mut self, path: &'static str) -> &mut super::List {
         self.lists.entry(Cow::Borrowed(path)).or_default()
     }

@@ -62,7 +62,6 @@ impl Refusal {
         }
     }
 
-    /// The answer.
     pub(super) fn reply(&self, request_id: &str) -> Reply {
         let reply = self.problem().reply(request_id);
         match self {

@@ -243,7 +243,6 @@ pub(in crate::ledger) fn is_newer_link(link: &RecordingLink, seen: &Item) -> boo
     }
 }
 
-/// The recording's id.
 fn recording_id(item: &Item) -> Option<String> {
     let in_key = || get_text(item, SK)?.strip_prefix(RECORDING_PREFIX);
     get_text(item, RECORDING_ID).or_else(in_key).map(str::to_owned)
