@@ -80,7 +80,6 @@ async fn fetch(bucket: &Bucket, pk: &str, large: &LargeValue) -> Result<Value, A
     serde_json::from_slice(&content).map_err(|_| Absent::Unreadable("the object in the bucket is not JSON"))
 }
 
-/// A presigned link to a value.
 async fn link(bucket: &Bucket, pk: &str, large: &LargeValue, now: Timestamp) -> Option<String> {
     let get = bucket.client.get_object().bucket(&bucket.name).key(value_key(pk, &large.sha256));
     let lifetime = PresigningConfig::builder()

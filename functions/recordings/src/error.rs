@@ -15,14 +15,12 @@ pub(crate) enum CopyError {
     Expired(Reason),
     /// There is no recording yet. Once the link has expired, this is final.
     Absent {
-        /// The reason.
         reason: Reason,
         /// The pause that the origin asked for.
         after: Option<Duration>,
     },
     /// Another attempt may succeed.
     Transient {
-        /// The reason.
         reason: Reason,
         /// The pause that the origin asked for.
         after: Option<Duration>,
@@ -30,10 +28,7 @@ pub(crate) enum CopyError {
     /// There was no memory for the copy.
     Busy,
     /// Another object has the name. The next attempt adds this suffix to it.
-    Taken {
-        /// The suffix.
-        key_suffix: String,
-    },
+    Taken { key_suffix: String },
 }
 
 impl CopyError {

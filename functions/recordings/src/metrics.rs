@@ -8,13 +8,11 @@ use shared::timestamp::Timestamp;
 /// The measurements of one attempt to copy a recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Copy {
-    /// The recording's provider.
     pub(crate) provider: &'static str,
     /// The state that was written, or `requeued` or `lost`.
     pub(crate) outcome: &'static str,
     /// How many bytes arrived.
     pub(crate) bytes: u64,
-    /// How long it took.
     pub(crate) duration_ms: u64,
     /// The number of the attempt, from 1.
     pub(crate) attempt: u32,

@@ -10,7 +10,6 @@ pub(crate) const EXTENSIONS: [&str; 11] =
 /// A kind of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Media {
-    /// The content type.
     pub(crate) content_type: &'static str,
     /// The extension of the object's name.
     pub(crate) extension: &'static str,

@@ -14,7 +14,6 @@ pub(super) struct CheckedResolver {
     lookup: Arc<dyn Resolve>,
 }
 
-/// Looks names up with the system's resolver.
 pub(super) struct SystemResolver;
 
 impl CheckedResolver {
