@@ -40,6 +40,9 @@ pub(super) struct Part {
     pub(super) blob: Arc<Blob>,
 }
 
+/// Texts by name. Every object in the index has some, and a map takes half a kilobyte for the first one.
+pub(super) type Texts = Box<[(String, String)]>;
+
 /// The metadata that the client sent when it began to write an object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct About {
@@ -51,8 +54,8 @@ pub(super) struct About {
     pub(super) content_encoding: Option<String>,
     pub(super) content_language: Option<String>,
     /// The `x-amz-meta-*` headers, without that prefix.
-    pub(super) metadata: BTreeMap<String, String>,
-    pub(super) tags: BTreeMap<String, String>,
+    pub(super) metadata: Texts,
+    pub(super) tags: Texts,
 }
 
 /// Base64 checksums by algorithm.

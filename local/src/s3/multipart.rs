@@ -38,7 +38,7 @@ pub(super) async fn create(
             content_encoding: stored_encoding(input.content_encoding),
             content_language: input.content_language,
             metadata: input.metadata.unwrap_or_default().into_iter().collect(),
-            tags: parse_tags(input.tagging.as_deref())?,
+            tags: parse_tags(input.tagging.as_deref())?.into_iter().collect(),
         },
         id: format!("{:032x}", fastrand::u128(..)),
         started_ms: now_ms(),

@@ -34,7 +34,7 @@ pub(super) async fn put(
         content_encoding: stored_encoding(input.content_encoding),
         content_language: input.content_language,
         metadata: input.metadata.unwrap_or_default().into_iter().collect(),
-        tags: parse_tags(input.tagging.as_deref())?,
+        tags: parse_tags(input.tagging.as_deref())?.into_iter().collect(),
     };
     let expected = Expected::new(input.content_md5, sent, &request.headers, request.trailing_headers);
     // Known too late otherwise: the body would be stored first.
@@ -132,7 +132,7 @@ pub(super) fn tagging(store: &Store, input: &GetObjectTaggingInput) -> S3Result<
 pub(super) async fn set_tagging(store: &Arc<Store>, input: PutObjectTaggingInput) -> S3Result<()> {
     let pairs = input.tagging.tag_set.into_iter();
     let pairs = pairs.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
-    let tags = unique_tags(pairs)?;
+    let tags = unique_tags(pairs)?.into_iter().collect();
     blocking(store, move |store| store.set_tags(&input.bucket, &input.key, tags)).await
 }
 

@@ -13,7 +13,7 @@ use s3s::{S3Result, s3_error};
 use super::blob::{Blob, Writer};
 use super::condition::WriteCondition;
 use super::folder::{Folder, Kind};
-use super::model::{Object, Part, Upload};
+use super::model::{Object, Part, Texts, Upload};
 use crate::Storage;
 
 mod reopen;
@@ -87,7 +87,7 @@ impl Store {
         self.publish(&mut index, object)
     }
 
-    pub(super) fn set_tags(&self, bucket: &str, key: &str, tags: BTreeMap<String, String>) -> S3Result<()> {
+    pub(super) fn set_tags(&self, bucket: &str, key: &str, tags: Texts) -> S3Result<()> {
         let mut index = self.lock();
         let object = index.bucket_mut(bucket)?.get_mut(key);
         let object = object.ok_or_else(|| s3_error!(NoSuchKey))?;
