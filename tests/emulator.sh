@@ -82,14 +82,30 @@ prove_recordings() {
     stop_last
 }
 
-# A function without its keys does not start, and its log says what it lacks.
+# A function without a source starts, and takes nothing.
+prove_without_sources() {
+    step "Without sources"
+    local provider sample
+    for provider in sautikit telnyx callkaro agni; do
+        SOURCES='{}' boot "$provider"
+        sample=$("$work/local" send --list | grep --max-count 1 "^$provider-")
+        check "$provider" "404 source_unknown" "$(signed "$sample" | invoke)"
+        stop_last
+    done
+    SOURCES='{}' boot query
+    check query "401 token_mismatch" "$(invoke <events/query-calls.json)"
+    stop_last
+}
+
+# Where a person wrote the sources and one is wrong, no function starts, and its log says what is wrong.
 prove_no_start() {
-    step "Without its keys"
+    step "With sources that are not right"
     local name
-    for name in sautikit telnyx callkaro agni query; do
-        SOURCES='{}' boot "$name"
+    for name in sautikit telnyx callkaro agni query recordings; do
+        SOURCES='{"agni":{"default":{}}}' boot "$name"
         check "$name" "no answer" "$(signed sautikit-call-started | invoke)"
-        check "$name says why" "*SOURCES*" "$(grep --max-count 1 "can't start" "$log" || tail -n 3 "$log")"
+        check "$name says why" "*SOURCES*agni.default: tokens must hold*" \
+            "$(grep --max-count 1 "can't start" "$log" || tail -n 3 "$log")"
         stop_last
     done
 }
@@ -112,5 +128,6 @@ prove_receiver callkaro
 prove_receiver agni
 prove_query
 prove_recordings
+prove_without_sources
 prove_no_start
 summary

@@ -31,10 +31,12 @@ pub static ROUTES: LazyLock<Vec<(&str, String, Function)>> = LazyLock::new(|| {
     webhooks.into_iter().chain(query).map(|(path, function)| ("ANY", path, function)).collect()
 });
 
-const QUERY_ROUTES: [&str; 4] = [
+const QUERY_ROUTES: [&str; 6] = [
     "/calls",
+    "/audit",
     "/calls/{provider}/{source}/{call_id}",
     "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}",
+    "/calls/{provider}/{source}/{call_id}/deliveries/{delivery_id}",
     "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
 ];
 

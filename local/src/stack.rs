@@ -128,7 +128,7 @@ impl Stack {
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let sources = Sources::from_json(&options.sources)?;
         ensure!(
-            !sources.query_tokens().is_empty(),
+            sources.readers().next().is_some(),
             "the sources have no query.<name>.tokens: nobody could read the ledger"
         );
         let (stop, stopping) = watch::channel(false);

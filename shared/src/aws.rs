@@ -95,9 +95,8 @@ impl Aws {
     /// The Parameter Store.
     pub(crate) fn ssm(&self) -> Service {
         let url = self.ssm_endpoint.clone().unwrap_or_else(|| self.url("ssm"));
-        // Many functions that start at once ask for more than Parameter Store answers in a second.
-        let retries =
-            RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(200));
+        // Whoever asks knows how long to try.
+        let retries = RetryConfig::disabled();
         Service { retries, ..self.service("ssm", url, Duration::from_millis(1_500)) }
     }
 

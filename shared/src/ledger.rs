@@ -5,6 +5,7 @@
 //! | CALL | `CALL#<provider>#<source>#<call_id>` | `CALL` |
 //! | DELIVERY | the same, or `EVENT#<provider>#<source>#<body>` where no call is named | `DELIVERY#<event>#<body>` |
 //! | RECORDING | the same | `RECORDING#<recording_id>` |
+//! | AUDIT | `AUDIT#<day>` | `AUDIT#<time>#<nonce>` |
 //!
 //! Every change is conditional: on the item's absence when it is created, on its `revision`, `version` or
 //! `state` when it changes. Only this module and `aws.rs`, which makes the client, use the DynamoDB SDK.
@@ -20,6 +21,7 @@ mod plan;
 mod write;
 pub mod jobs;
 pub mod read;
+pub mod audit;
 pub mod item;
 pub mod key;
 pub mod applied;
@@ -61,7 +63,8 @@ impl Ledger {
     /// An error is only logged: the store may be available for the first delivery.
     pub async fn warm_up(&self, provider: Provider) {
         packing::warm_up(provider);
-        let key = key::call("warm", "up", "");
+        // The role of a function may read under the keys of its own provider alone.
+        let key = key::call(provider.name(), "warm-up", "");
         let request = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
         if let Err(error) = request.send().await {
             tracing::warn!(error = %unavailable(&error), "the table could not be reached at the start");

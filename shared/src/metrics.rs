@@ -63,15 +63,16 @@ impl Metrics {
         self.write(now, &[DELIVERIES], Delivery { class, provider, outcome, deliveries: 1 });
     }
 
-    /// Counts that a function's sources could not be read again.
-    pub(crate) fn sources_unread(&self, now: Timestamp) {
+    /// Counts a source that could not be read, or all of a holder. The line names it.
+    pub(crate) fn sources_unread(&self, now: Timestamp, source: &str) {
         const SOURCES_UNREAD: Directive =
             Directive { dimensions: &[&["stack"]], metrics: &[("sources_unread", "Count")] };
         #[derive(Serialize)]
-        struct Unread {
+        struct Unread<'a> {
+            source: &'a str,
             sources_unread: u32,
         }
-        self.write(now, &[SOURCES_UNREAD], Unread { sources_unread: 1 });
+        self.write(now, &[SOURCES_UNREAD], Unread { source, sources_unread: 1 });
     }
 
     /// Writes a line: the fields of an object, and the directives that tell how to read them.
@@ -130,16 +131,20 @@ impl Serialize for Directive {
 ///
 /// - `taken`: stored, or nothing to store.
 /// - `unfit`: genuine, but not readable, or not fit for a record.
-/// - `mismatched`: its signature, token, account or source is not one of ours. The configuration may be wrong.
-/// - `refused`: not a delivery at all. Strangers send such requests all day.
-/// - `failed`: a fault of this system. An outcome that is not listed here counts as failed, so that an alarm shows
-///   it.
+/// - `mismatched`: its signature, token or account is not one of a source of ours. The configuration may be wrong.
+/// - `refused`: not a delivery at all, or to a source that nobody configured. Strangers send such requests all day.
+/// - `failed`: a fault of this system, or of a source that can't be read. An outcome that is not listed here counts as
+///   failed, so that an alarm shows it.
 fn class(outcome: &str) -> &'static str {
     match outcome {
         "accepted" | "duplicate" | "revised" | "ignored" => "taken",
         "quarantined" | "body_unreadable" => "unfit",
-        "signature_mismatch" | "token_mismatch" | "account_mismatch" | "source_unknown" => "mismatched",
-        "signature_missing" | "signature_malformed" | "method_not_allowed" | "body_too_large" => "refused",
+        "signature_mismatch" | "token_mismatch" | "account_mismatch" => "mismatched",
+        "signature_missing"
+        | "signature_malformed"
+        | "source_unknown"
+        | "method_not_allowed"
+        | "body_too_large" => "refused",
         _ => "failed",
     }
 }
@@ -166,7 +171,8 @@ mod tests {
         assert_eq!(rejections.map(|rejection| class(rejection.code())), ["mismatched"; 2]);
         assert_eq!(class("accepted"), "taken");
         assert_eq!(class("quarantined"), "unfit");
-        assert_eq!(class("method_not_allowed"), "refused");
+        assert_eq!(["method_not_allowed", "source_unknown"].map(class), ["refused"; 2]);
+        assert_eq!(class("source_unreadable"), "failed");
     }
 
     #[test]

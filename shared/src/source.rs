@@ -28,12 +28,16 @@ pub struct Source {
     pub scheme: Option<SignatureForm>,
     /// How far a signed timestamp may be from now.
     pub tolerance: Duration,
+    /// What is done with a genuine delivery whose signed timestamp is further away.
+    pub late: Late,
     /// The time zone of times that are sent without one.
     pub time_zone: Option<TimeZone>,
     /// The only hosts that recordings are fetched from, if any are named.
     pub recording_hosts: Vec<String>,
-    /// The `Authorization` header for those hosts.
+    /// The `Authorization` header for recordings.
     pub recording_authorization: Option<Authorization>,
+    /// The hosts that the header is sent to, each by its whole name. It is sent to no other.
+    pub recording_authorization_hosts: Vec<String>,
 }
 
 /// The forms of a signature header, where a provider has two.
@@ -44,6 +48,19 @@ pub enum SignatureForm {
     Plain,
     /// `t=<unix seconds>,v1=<hex>`: over the body and the time.
     Timestamped,
+}
+
+/// What is done with a genuine delivery that comes late: its signed time is further from now than the source's
+/// tolerance, in either direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Late {
+    /// It is applied like any other, and its lateness is noted. An event is applied once for ever, so a replay
+    /// changes nothing.
+    #[default]
+    Apply,
+    /// It goes to quarantine, and waits there for a person.
+    Quarantine,
 }
 
 /// The keys and options that a source of one provider needs.
@@ -70,8 +87,6 @@ pub(crate) enum KeyKind {
     PublicKeys,
     /// Tokens in the URL of a webhook.
     UrlTokens,
-    /// Tokens of readers, in a header.
-    BearerTokens,
 }
 
 impl KeyKind {
@@ -80,7 +95,7 @@ impl KeyKind {
         match self {
             Self::Secrets => "secrets",
             Self::PublicKeys => "public_keys",
-            Self::UrlTokens | Self::BearerTokens => "tokens",
+            Self::UrlTokens => "tokens",
         }
     }
 }

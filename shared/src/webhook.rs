@@ -18,7 +18,7 @@ use crate::proof::Unverified;
 use crate::provider::{Provider, Verified};
 use crate::reply::Reply;
 use crate::source::Source;
-use crate::sources::{LiveSources, Sources};
+use crate::sources::{LiveSources, SourceError, Sources};
 use crate::telemetry;
 use crate::timestamp::Timestamp;
 
@@ -48,8 +48,7 @@ pub struct Webhook {
 /// Runs a provider's function until Lambda ends the environment.
 ///
 /// # Errors
-/// The environment is not complete, the provider has no source, or Lambda's runtime API can't be
-/// reached.
+/// The environment is not complete, or Lambda's runtime API can't be reached.
 pub async fn run(provider: Provider) -> Result<(), lambda::Error> {
     telemetry::init();
     let webhook = Webhook::from_env(provider).await.inspect_err(|error| tracing::error!("{error}"))?;
@@ -71,12 +70,6 @@ impl Webhook {
         let holders = [provider.name()];
         let (sources, ()) =
             tokio::join!(LiveSources::from_env(&mut environment, &aws, &holders), ledger.warm_up(provider));
-        if environment.is_right() && !sources.current().has(provider) {
-            environment.problem(
-                env::SOURCES,
-                format!("no source for {}: every delivery would be refused", provider.name()),
-            );
-        }
         let metrics = Metrics::from_env(&mut environment);
         environment.finish(Self { metrics, ..Self::new(provider, sources, ledger) })
     }
@@ -123,8 +116,8 @@ impl Webhook {
         request: &Request,
         received_at: Timestamp,
     ) -> Result<(&'a Source, Verified), Refusal> {
-        let source = request.path.get("source").and_then(|name| sources.get(self.provider, name));
-        let source = source.ok_or(Refusal::SourceUnknown)?;
+        let name = request.path.get("source").ok_or(SourceError::Unknown)?;
+        let source = sources.get(self.provider, name)?;
         let body = request.body.as_ref().ok_or(Refusal::BodyNotBase64)?;
         if body.len() > MAX_BODY_BYTES {
             return Err(Refusal::BodyTooLarge { bytes: body.len() });
@@ -153,15 +146,10 @@ impl Webhook {
         let (source, verified) = verified?;
 
         let normalized = self.provider.normalize(source, &verified);
-        match &normalized {
-            Normalized::Unusable(Unusable::AccountMismatch) => return Err(Refusal::AccountMismatch),
-            Normalized::Unusable(Unusable::Unreadable) if !self.provider.signs() => {
-                return Err(Refusal::BodyNotDocumented);
-            }
-            _ => {}
+        if let Normalized::Unusable(Unusable::AccountMismatch) = &normalized {
+            return Err(Refusal::AccountMismatch);
         }
-        let entry =
-            Entry::new(self.provider, &source.name, received_at, &request.headers, &verified, normalized);
+        let entry = Entry::new(self.provider, source, received_at, &request.headers, &verified, normalized);
         let outcome = self.ledger.apply(&entry, deadline).await.map_err(|error| {
             tracing::error!(request_id = request.request_id, %error, "a delivery could not be stored");
             Refusal::Unavailable

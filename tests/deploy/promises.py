@@ -98,17 +98,41 @@ def the_functions():
           [{"Ref": "LogRetentionDays"}] * (len(functions) + 1))
 
 
+def the_receivers():
+    """Each writes under the keys of its own provider. ForAllValues alone would let a request pass that has no key."""
+    for name, function in of_type("AWS::Lambda::Function").items():
+        provider = name.removesuffix("Function").lower()
+        if provider in ("recordings", "query"):
+            continue
+        role = RESOURCES[function["Role"]["Fn::GetAtt"][0]]["Properties"]
+        statements = [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+        shared = [statement for policy in role["ManagedPolicyArns"]
+                  for statement in RESOURCES[policy["Ref"]]["Properties"]["PolicyDocument"]["Statement"]]
+        on_table = [statement for statement in statements + shared
+                    if str(statement.get("Action", "")).startswith("dynamodb:")]
+        expected = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"CALL#{provider}#*", f"EVENT#{provider}#*"]},
+                    "Null": {"dynamodb:LeadingKeys": "false"}}
+        check(f"{name} uses the table under its own keys alone",
+              {statement["Action"]: statement.get("Condition") for statement in on_table},
+              {"dynamodb:PutItem": expected, "dynamodb:GetItem": expected})
+    (policy,) = RESOURCES["QueryRole"]["Properties"]["Policies"]
+    (put,) = [statement for statement in policy["PolicyDocument"]["Statement"] if statement.get("Action") == "dynamodb:PutItem"]
+    check("the read API puts entries of the audit trail and nothing else", put["Condition"], {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["AUDIT#*"]}, "Null": {"dynamodb:LeadingKeys": "false"}})
+
+
 def the_copier():
     (mapping,) = of_type("AWS::Lambda::EventSourceMapping").values()
     expected = {
         "EventSourceArn": {"Fn::GetAtt": ["CallsTable", "StreamArn"]},
         "FunctionName": {"Ref": "RecordingsFunctionAliaslive"},
         "StartingPosition": "LATEST",
-        "ParallelizationFactor": 10,
+        "ParallelizationFactor": {"Ref": "CopierParallelism"},
         "MaximumRetryAttempts": 2,
         "BisectBatchOnFunctionError": True,
     }
     check("the stream starts the copier", {name: mapping.get(name) for name in expected}, expected)
+    check("two copiers a shard leave the receivers of a small account their share", default("CopierParallelism"), 2)
     (rule,) = of_type("AWS::Events::Rule").values()
     check("the schedule starts it every minute", rule["ScheduleExpression"], "rate(1 minute)")
     (retries,) = of_type("AWS::Lambda::EventInvokeConfig").values()
@@ -168,7 +192,7 @@ def the_alarms():
     check("there are alarms", len(alarms) > 5)
 
 
-for promise in (the_api, permissions, the_functions, the_copier, the_table, the_bucket, the_alarms):
+for promise in (the_api, permissions, the_functions, the_receivers, the_copier, the_table, the_bucket, the_alarms):
     promise()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -1,7 +1,8 @@
 """Removes each statement of the stack's policies once, and checks that it is missed: `statements.py <translation>`.
 
 The statements are those of the template, so a new one is tried without being named here. `--all` removes those of
-`NOT_MISSED`, too, and fails if one of them is missed.
+`NOT_MISSED`, too, and fails if one of them is missed. At the end the roles of the receivers write under each provider's
+keys themselves: their own are taken, and no others.
 """
 
 import contextlib
@@ -14,6 +15,9 @@ import signal
 import sys
 import time
 import uuid
+
+import boto3
+from botocore.exceptions import ClientError
 
 from checks import DAYS, NO_LINK, call, deliver, deliver_call, follow, large, put_copy, samples
 from stack import ask, check, client, end, outputs, physical_ids, send
@@ -132,6 +136,34 @@ def ended():
     return call_id, item["sk"]["S"].removeprefix("RECORDING#") if item else None
 
 
+def delivery(call_id):
+    """The path of the first delivery of a call."""
+    return f"{call(call_id)}/deliveries/{ask(call(call_id))[1]['deliveries'][0]['delivery_id']}"
+
+
+@contextlib.contextmanager
+def quarantined(call_id):
+    """The first delivery of a call waits in quarantine, with what is in the bucket for it."""
+    s3, bucket = client("s3"), outputs()["BucketName"]
+    keys = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket, Prefix="evidence/callkaro/")["Contents"]]
+    for key in keys:
+        source = {"Bucket": bucket, "Key": key}
+        s3.copy_object(Bucket=bucket, Key=key.replace("evidence/", "quarantine/", 1), CopySource=source)
+    delivery_id = delivery(call_id).split("/")[-1]
+    key = {"pk": {"S": f"CALL#callkaro#default#{call_id}"}, "sk": {"S": f"DELIVERY#{delivery_id[:22]}#{delivery_id[22:]}"}}
+
+    def set_state(state):
+        client("dynamodb").update_item(
+            TableName=outputs()["TableName"], Key=key, UpdateExpression="SET #state = :state",
+            ExpressionAttributeNames={"#state": "state"}, ExpressionAttributeValues={":state": {"S": state}})
+
+    set_state("quarantined")
+    try:
+        yield
+    finally:
+        set_state("applied")
+
+
 def receives(function, provider):
     """Sends deliveries to a receiver. CallKaro's can be made large; Sautikit's can be signed here, whatever is in them."""
     restart(function)
@@ -200,6 +232,10 @@ def answers(function, _):
     recording_id = item["sk"]["S"].removeprefix("RECORDING#")
     headers = {name.lower(): value for name, value in ask(f"{call('copied')}/recordings/{recording_id}")[2].items()}
     yield "a recording", "location" in headers and follow(headers["location"]) == 200
+    yield "the audit trail", bool(ask("/audit")[1].get("entries"))
+    yield "a delivery in the bucket", ask(delivery("large"))[0] == 200
+    with quarantined("large"):
+        yield "a delivery in the bucket's quarantine", ask(delivery("large"))[0] == 200
     call_id, recording_id = ended()
     yield "a retry", ask(f"{call(call_id)}/recordings/{recording_id}/retry", "POST")[0] == 202
 
@@ -235,6 +271,47 @@ def policies(resources):
                 yield name, without, policy["PolicyDocument"], [function_of[name]]
 
 
+def table_of(role_of):
+    """A client for the table with the rights of a function: it signs with what one of its processes was started with."""
+    environ = pathlib.Path(f"/proc/{next(processes(role_of))}/environ").read_bytes().split(b"\0")
+    signs = dict(entry.decode().split("=", 1) for entry in environ if b"=" in entry)
+    return boto3.client(
+        "dynamodb", aws_access_key_id=signs["AWS_ACCESS_KEY_ID"], aws_secret_access_key=signs["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=signs.get("AWS_SESSION_TOKEN"))
+
+
+def may_put(table, *partitions):
+    """Whether a role may put an item into each of these partitions, in one transaction."""
+    items = [{"pk": {"S": partition}, "sk": {"S": "TRIED"}} for partition in partitions]
+    puts = [{"Put": {"TableName": outputs()["TableName"], "Item": item}} for item in items]
+    try:
+        table.transact_write_items(TransactItems=puts)
+    except ClientError as error:
+        assert "AccessDenied" in error.response["Error"]["Code"], error
+        return False
+    for item in items:
+        client("dynamodb").delete_item(TableName=outputs()["TableName"], Key=item)
+    return True
+
+
+def check_keys(providers):
+    for provider in providers:
+        function = f"{provider.capitalize()}Function"
+        deliver(next(sample for sample in samples() if sample.startswith(provider)))
+        table = table_of(function)
+        for other in providers:
+            written = [may_put(table, f"{kind}#{other}#default#c") for kind in ("CALL", "EVENT")]
+            check(f"{function} writes {other}'s keys", written == [other == provider] * 2, written)
+        foreign = next(other for other in providers if other != provider)
+        beside = may_put(table, f"CALL#{provider}#default#c", f"CALL#{foreign}#default#c")
+        check(f"{function} writes {foreign}'s keys beside its own", not beside)
+        odd = [may_put(table, partition) for partition in (f"AUDIT#{provider}#", f"CALL#{provider}", "CALL#")]
+        check(f"{function} writes keys of no provider", not any(odd), odd)
+    table = table_of("QueryFunction")
+    written = [may_put(table, partition) for partition in ("AUDIT#2026-06-27", "CALL#agni#default#c", "EVENT#agni#default#b")]
+    check("QueryFunction puts entries of the audit trail and nothing else", written == [True, False, False], written)
+
+
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
         translated = json.load(file)["Resources"]
@@ -253,5 +330,7 @@ if __name__ == "__main__":
         # The next invocation starts a process that has read its sources with all rights.
         for function in functions:
             restart(function)
+    (receivers,) = [functions for owner, _, _, functions in policies(translated) if owner == "ReceiverPolicy"]
+    check_keys([function.removesuffix("Function").lower() for function in receivers])
     print(f"{tried} statements are missed. {left} can't be here.")
     end()

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::read::{Call, Recording, Story};
+use shared::record::Record;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
@@ -34,7 +35,7 @@ pub(crate) async fn answer(
     for problem in unreadable {
         record.add("warnings", problem);
     }
-    let jobs: Vec<_> = recordings.iter().map(|job| serde_json::to_value(job).unwrap_or_default()).collect();
+    let jobs = jobs(&record, recordings);
     let mut room = MAX_WEIGHT.saturating_sub(weight(&record.render()) + weight(&jobs));
     let all = deliveries.len();
     deliveries.retain(|delivery| take(&mut room, weight(delivery) + 1));
@@ -58,6 +59,25 @@ pub(crate) async fn answer(
     answer.insert("recordings".to_owned(), joined(of_record, jobs));
     answer.insert("deliveries".to_owned(), json!(deliveries));
     Ok(Reply::json(StatusCode::OK, &answer))
+}
+
+/// The copy jobs as values, each under the id that its recording is shown by. Of several jobs of a recording,
+/// one that has stored it counts.
+fn jobs(record: &Record, jobs: Vec<Recording>) -> Vec<Value> {
+    let mut of_recordings = Vec::with_capacity(jobs.len());
+    let mut named = Vec::new();
+    for shown in record.shown_recording_ids() {
+        let ids = record.ids_of_recording(shown);
+        let of_this = jobs.iter().filter(|job| ids.contains(&&*job.recording_id));
+        if let Some(job) = of_this.max_by_key(|job| job.s3_key.is_some()) {
+            of_recordings.push(Recording { recording_id: shown.to_owned(), ..job.clone() });
+        }
+        named.extend(ids);
+    }
+    // The record knows nothing of a job whose delivery it could not take.
+    let others = jobs.iter().filter(|job| !named.contains(&&*job.recording_id));
+    of_recordings.extend(others.cloned());
+    of_recordings.iter().map(|job| serde_json::to_value(job).unwrap_or_default()).collect()
 }
 
 /// Returns the recordings in the order of their ids, each with every field, from the record and from the copy

@@ -1,18 +1,20 @@
-//! The read API: calls by day and by number, one call's whole story, links to recordings.
+//! The read API: calls by day and by number, one call's whole story, links to recordings, and what was delivered.
 //!
-//! Every request needs a token of the `query` source. The answers are personal, so no cache may keep them:
-//! each says `no-store`.
+//! Only readers are answered: bearers of a token of `query`. What one may not do, and calls of a source that is
+//! not in its scope, are refused before anything is looked up. What is answered is personal, so nothing
+//! between here and the reader may keep it: every answer says `no-store`.
 
 use std::fmt;
 
+use http::StatusCode;
 use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
-use http::{Method, StatusCode};
 use shared::access;
 use shared::aws::{Aws, Bucket};
 use shared::env;
 use shared::lambda::{self, Request};
 use shared::ledger::{Ledger, StoreError};
 use shared::provider::Provider;
+use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::sources::{self, LiveSources};
 use shared::telemetry;
@@ -25,6 +27,8 @@ mod cursor;
 mod list;
 mod call;
 mod recording;
+mod delivery;
+mod audit;
 mod large;
 mod weight;
 pub mod path;
@@ -41,7 +45,7 @@ pub struct Query {
 /// Runs the function until Lambda ends the environment.
 ///
 /// # Errors
-/// The environment is not complete, there is no token, or Lambda's runtime API can't be reached.
+/// The environment is not complete, or Lambda's runtime API can't be reached.
 pub async fn run() -> Result<(), lambda::Error> {
     telemetry::init();
     let query = Query::from_env().await.inspect_err(|error| tracing::error!("{error}"))?;
@@ -49,8 +53,9 @@ pub async fn run() -> Result<(), lambda::Error> {
 }
 
 impl Query {
-    /// Returns the read API of a ledger and its bucket. It takes the tokens of the sources of `query`; without
-    /// any, it refuses every request.
+    /// Answers about a ledger, and the bucket beside it, for the readers among the sources.
+    ///
+    /// Without readers it answers nobody.
     pub fn new(
         ledger: Ledger,
         s3: aws_sdk_s3::Client,
@@ -70,9 +75,6 @@ impl Query {
         let holders = [sources::QUERY];
         let (sources, ()) =
             tokio::join!(LiveSources::from_env(&mut environment, &aws, &holders), warm_up(&ledger));
-        if environment.is_right() && sources.current().query_tokens().is_empty() {
-            environment.problem(env::SOURCES, "no token for query: every request would be refused");
-        }
         environment.finish(Self::new(ledger, aws.s3(), bucket, sources))
     }
 
@@ -82,10 +84,11 @@ impl Query {
         let request_id = request.request_id.as_str();
         let route = Route::of(&request);
         self.sources.keep_fresh().await;
-        let result = match access::check(&self.sources, &request.headers).await {
+        let reader = access::check(&self.sources, &request.headers).await;
+        let result = match &reader {
             // Boxed, since the compiler limits how deep futures can be nested.
-            Ok(()) => Box::pin(self.answer(route, &request, received_at)).await,
-            Err(error) => Err(Problem::from(error)),
+            Ok(reader) => Box::pin(self.answer(reader, route, &request, received_at)).await,
+            Err(error) => Err(Problem::from(*error)),
         };
         let error = result.as_ref().err().map(|problem| problem.code);
         let mut reply = result.unwrap_or_else(|problem| problem.reply(request_id));
@@ -95,18 +98,21 @@ impl Query {
                 reply.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             (StatusCode::METHOD_NOT_ALLOWED, Some(route)) => {
-                reply.headers.insert(ALLOW, HeaderValue::from_static(route.allowed()));
+                let allowed = HeaderValue::from_str(route.method().as_str());
+                reply.headers.extend(allowed.map(|allowed| (ALLOW, allowed)));
             }
             _ => {}
         }
         let (route, status) = (route.map_or("none", Route::name), reply.status.as_u16());
         let duration_ms = started.elapsed().as_millis();
-        tracing::info!(request_id, route, status, error, duration_ms, "query");
+        let reader = reader.as_ref().ok().map(|reader| reader.name.as_str());
+        tracing::info!(request_id, reader, route, status, error, duration_ms, "query");
         reply
     }
 
     async fn answer(
         &self,
+        reader: &Reader,
         route: Option<Route<'_>>,
         request: &Request,
         now: Timestamp,
@@ -118,19 +124,27 @@ impl Query {
                 "The API has no such path. Start from /calls?day=YYYY-MM-DD.",
             )
         })?;
-        match (&request.method, route) {
-            (&Method::GET, Route::Calls) => list::answer(&self.ledger, &request.query).await,
-            (&Method::GET, Route::Call(call)) => call::answer(&self.ledger, &self.bucket, call, now).await,
-            (&Method::GET, Route::Recording(call, recording_id)) => {
-                recording::redirect(&self.ledger, &self.bucket, call, recording_id, now).await
+        if request.method != route.method() {
+            let message = format!("{} is not for this path; use {}.", request.method, route.method());
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
+        }
+        match route.call() {
+            None => reader.may(route.right()),
+            Some(call) => reader.may_with(route.right(), call.provider(), call.source()),
+        }?;
+        match route {
+            Route::Calls => list::answer(&self.ledger, reader, &request.query).await,
+            Route::Call(call) => call::answer(&self.ledger, &self.bucket, call, now).await,
+            Route::Recording(call, recording_id) => {
+                recording::redirect(&self.ledger, &self.bucket, reader, call, recording_id, now).await
             }
-            (&Method::POST, Route::Retry(call, recording_id)) => {
-                recording::retry(&self.ledger, call, recording_id, now).await
+            Route::Delivery(call, delivery_id) => {
+                delivery::answer(&self.ledger, &self.bucket, reader, call, delivery_id, now).await
             }
-            (method, route) => {
-                let message = format!("{method} is not for this path; use {}.", route.allowed());
-                Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message))
+            Route::Retry(call, recording_id) => {
+                recording::retry(&self.ledger, reader, call, recording_id, now).await
             }
+            Route::Audit => audit::answer(&self.ledger, reader, &request.query, now).await,
         }
     }
 }

@@ -4,13 +4,16 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared::ledger::Ledger;
 use shared::ledger::read::Columns;
+use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 
 use crate::{cursor, parameters, path, unavailable};
 
-/// Answers `{"calls":[…],"cursor":…}`; the cursor is null on the last page.
-pub(crate) async fn answer(ledger: &Ledger, query: &str) -> Result<Reply, Problem> {
-    let listing = parameters::listing(query)?;
+/// Answers `{"calls":[…],"cursor":…}`; the cursor is null on the last page. Calls of sources that are not in the
+/// reader's scope are left out.
+pub(crate) async fn answer(ledger: &Ledger, reader: &Reader, query: &str) -> Result<Reply, Problem> {
+    let mut listing = parameters::listing(query)?;
+    listing.filter.scope = reader.scope.clone();
     let page = ledger.calls(&listing).await.map_err(|error| unavailable(&error))?;
     let calls: Vec<Value> = page.calls.iter().map(listed).collect();
     let cursor = page.next.map(|before| cursor::encode(&listing.by, &before));

@@ -9,6 +9,7 @@ use shared::form;
 use shared::ledger::read::{By, Filter, Listing};
 use shared::party;
 use shared::provider::Provider;
+use shared::reader::Scope;
 use shared::reply::Problem;
 use shared::status::Status;
 
@@ -19,12 +20,12 @@ const NAMES: [&str; 8] = ["day", "from", "to", "provider", "source", "status", "
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 
-/// Reads a query string, without its `?`.
+/// Reads a query string, without its `?`. The list is of all sources that the parameters take.
 ///
 /// # Errors
 /// `parameter_invalid`; the message names the parameter and the values that it takes.
 pub(crate) fn listing(query: &str) -> Result<Listing, Problem> {
-    let given = Given::read(query)?;
+    let given = Given::read(query, &NAMES)?;
     let by = given.by()?;
     let provider = given.provider()?;
     let source = given.get("source").map(source).transpose()?;
@@ -35,22 +36,24 @@ pub(crate) fn listing(query: &str) -> Result<Listing, Problem> {
         cursor::decode(&by, text).ok_or_else(|| invalid(problem))
     });
     let before = before.transpose()?;
-    Ok(Listing { by, filter: Filter { provider, source, status }, limit, before })
+    Ok(Listing { by, filter: Filter { provider, source, status, scope: Scope::All }, limit, before })
 }
 
-struct Given(BTreeMap<&'static str, String>);
+/// The parameters of a request that were given, by name.
+pub(crate) struct Given(BTreeMap<&'static str, String>);
 
 impl Given {
-    fn read(query: &str) -> Result<Self, Problem> {
+    /// Reads a query string that may have parameters of these names, each once.
+    pub(crate) fn read(query: &str, names: &[&'static str]) -> Result<Self, Problem> {
         let mut given = BTreeMap::new();
         for (name, value) in form::pairs(query) {
             let Some(known) =
-                form::decode(name).and_then(|name| NAMES.into_iter().find(|known| *known == name))
+                form::decode(name).and_then(|name| names.iter().copied().find(|known| *known == name))
             else {
                 let name: String = name.chars().take(40).collect();
                 return Err(invalid(format!(
                     "{name} is not a parameter of this list; it takes {}.",
-                    NAMES.join(", ")
+                    names.join(", ")
                 )));
             };
             let value =
@@ -62,7 +65,8 @@ impl Given {
         Ok(Self(given))
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// The value of a parameter, if it was given.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
@@ -120,13 +124,15 @@ fn status(name: &str) -> Result<String, Problem> {
     Ok(status.name().to_owned())
 }
 
-fn limit(text: &str) -> Result<usize, Problem> {
+/// The most members of a page.
+pub(crate) fn limit(text: &str) -> Result<usize, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = text.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
     limit.ok_or_else(|| invalid(format!("limit must be a whole number from 1 to {MAX_LIMIT}.")))
 }
 
-fn invalid(message: impl Into<String>) -> Problem {
+/// The answer to a parameter that is not right.
+pub(crate) fn invalid(message: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "parameter_invalid", message)
 }
 

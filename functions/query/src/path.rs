@@ -8,8 +8,13 @@ use std::borrow::Cow;
 use shared::ledger::read::Columns;
 
 /// The path of a call: `/calls/<provider>/<source>/<call id>`.
-pub(crate) fn of(call: &Columns) -> String {
-    format!("/calls/{}/{}/{}", call.provider, call.source, encode(&call.call_id))
+pub(crate) fn of(columns: &Columns) -> String {
+    call(&columns.provider, &columns.source, &columns.call_id)
+}
+
+/// The path of the call with these names.
+pub(crate) fn call(provider: &str, source: &str, call_id: &str) -> String {
+    format!("/calls/{provider}/{source}/{}", encode(call_id))
 }
 
 /// An id as a part of a path.

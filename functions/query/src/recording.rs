@@ -1,6 +1,7 @@
 //! `GET …/recordings/{recording_id}`: a link to the copy in the bucket; `POST …/retry`: try again to
 //! make that copy.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -9,13 +10,16 @@ use http::header::{HeaderValue, LOCATION};
 use serde_json::json;
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
+use shared::ledger::audit::{About, Action};
 use shared::ledger::jobs::MadeDue;
 use shared::ledger::read::Recording;
+use shared::provider::Provider;
+use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
-use crate::{path, unavailable};
+use crate::{audit, path, unavailable};
 
 /// How long a link works.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -23,20 +27,18 @@ pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The longest name that a download gets, without its extension.
 const MAX_FILENAME_CHARS: usize = 100;
 
-/// Redirects to a presigned link. The link gives access to the recording, so it is never logged.
+/// Redirects to a presigned link. The link gives access to the recording, so it is never logged. The audit trail says
+/// who got it.
 pub(crate) async fn redirect(
     ledger: &Ledger,
     bucket: &Bucket,
+    reader: &Reader,
     call: CallName<'_>,
     recording_id: &str,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let job = match call.parts().zip(path::decode(recording_id)) {
-        Some(((provider, source, call_id), recording_id)) => {
-            ledger.recording(provider, source, &call_id, &recording_id).await
-        }
-        None => Ok(None),
-    };
+    let Named { provider, source, call_id, recording_id } = named(call, recording_id)?;
+    let job = ledger.recording(provider, source, &call_id, &recording_id).await;
     let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
     let (Some("stored"), Some(key)) = (job.state, job.s3_key.as_deref()) else {
         return Err(not_stored(&job));
@@ -51,23 +53,27 @@ pub(crate) async fn redirect(
         .map_err(|error| cannot_sign(&error))?;
     let link = get.presigned(lifetime).await.map_err(|error| cannot_sign(&error))?;
     let location = HeaderValue::from_str(link.uri()).map_err(|error| cannot_sign(&error))?;
+    let about = About::Call(provider, source, &call_id);
+    audit::note(ledger, reader, Action::Listened, about, now).await?;
     let body = json!({ "status": "stored", "expires_in_seconds": LINK_LIFETIME.as_secs() });
     Ok(Reply::json(StatusCode::FOUND, &body).with_header(LOCATION, location))
 }
 
-/// Makes a recording that ended without a copy due again.
+/// Makes a recording that ended without a copy due again. The audit trail says who asked for it, also where that has
+/// no effect.
 pub(crate) async fn retry(
     ledger: &Ledger,
+    reader: &Reader,
     call: CallName<'_>,
     recording_id: &str,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let made = match call.parts().zip(path::decode(recording_id)) {
-        Some(((provider, source, call_id), recording_id)) => {
-            ledger.make_due(provider, source, &call_id, &recording_id, now).await
-        }
-        None => Ok(MadeDue::NotFound),
-    };
+    let Named { provider, source, call_id, recording_id } = named(call, recording_id)?;
+    let job = ledger.recording(provider, source, &call_id, &recording_id).await;
+    let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
+    let about = About::Call(provider, source, &call_id);
+    audit::note(ledger, reader, Action::Retried, about, now).await?;
+    let made = ledger.make_due(provider, source, &call_id, &job.recording_id, now).await;
     let conflict = |message| Err(Problem::new(StatusCode::CONFLICT, "recording_not_retried", message));
     match made.map_err(|error| unavailable(&error))? {
         MadeDue::Due => Ok(Reply::json(StatusCode::ACCEPTED, &json!({ "status": "pending" }))),
@@ -77,6 +83,20 @@ pub(crate) async fn retry(
         )),
         MadeDue::NoLink => conflict("There is no link any more to copy the recording from.".to_owned()),
     }
+}
+
+/// The names in the path of a recording.
+struct Named<'a> {
+    provider: Provider,
+    source: &'a str,
+    call_id: Cow<'a, str>,
+    recording_id: Cow<'a, str>,
+}
+
+fn named<'a>(call: CallName<'a>, recording_id: &'a str) -> Result<Named<'a>, Problem> {
+    let names = call.parts().zip(path::decode(recording_id));
+    let ((provider, source, call_id), recording_id) = names.ok_or_else(unknown)?;
+    Ok(Named { provider, source, call_id, recording_id })
 }
 
 fn unknown() -> Problem {

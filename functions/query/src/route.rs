@@ -2,19 +2,23 @@
 
 use std::borrow::Cow;
 
+use http::Method;
 use shared::lambda::Request;
 use shared::provider::Provider;
+use shared::reader::Right;
 use shared::source;
 
 use crate::path;
 
 const CALLS: &str = "/calls";
+const AUDIT: &str = "/audit";
 const CALL: &str = "/calls/{provider}/{source}/{call_id}";
 const RECORDING: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}";
+const DELIVERY: &str = "/calls/{provider}/{source}/{call_id}/deliveries/{delivery_id}";
 const RETRY: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry";
 
 /// Every route, as the template has them.
-const ALL: [&str; 4] = [CALLS, CALL, RECORDING, RETRY];
+const ALL: [&str; 6] = [CALLS, CALL, RECORDING, DELIVERY, RETRY, AUDIT];
 
 /// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +29,12 @@ pub(crate) enum Route<'a> {
     Call(CallName<'a>),
     /// The copy of a recording.
     Recording(CallName<'a>, &'a str),
+    /// A delivery as it came.
+    Delivery(CallName<'a>, &'a str),
     /// Another attempt to copy a recording.
     Retry(CallName<'a>, &'a str),
+    /// The audit trail.
+    Audit,
 }
 
 /// The parts of a call's path, as they were sent. [`CallName::parts`] checks them.
@@ -50,18 +58,40 @@ impl<'a> Route<'a> {
         };
         match route {
             CALLS => Some(Self::Calls),
+            AUDIT => Some(Self::Audit),
             CALL => Some(Self::Call(call()?)),
             RECORDING => Some(Self::Recording(call()?, part("recording_id")?)),
+            DELIVERY => Some(Self::Delivery(call()?, part("delivery_id")?)),
             RETRY => Some(Self::Retry(call()?, part("recording_id")?)),
             _ => None,
         }
     }
 
-    /// Returns the methods that the route takes, as the `Allow` header lists them.
-    pub(crate) fn allowed(self) -> &'static str {
+    /// Returns the method that the route takes.
+    pub(crate) fn method(self) -> Method {
         match self {
-            Self::Calls | Self::Call(_) | Self::Recording(..) => "GET",
-            Self::Retry(..) => "POST",
+            Self::Calls | Self::Call(_) | Self::Recording(..) | Self::Delivery(..) | Self::Audit => {
+                Method::GET
+            }
+            Self::Retry(..) => Method::POST,
+        }
+    }
+
+    /// Returns the right that a reader must have for it.
+    pub(crate) fn right(self) -> Right {
+        match self {
+            Self::Calls | Self::Call(_) | Self::Recording(..) | Self::Delivery(..) => Right::Read,
+            Self::Retry(..) | Self::Audit => Right::Act,
+        }
+    }
+
+    /// Returns the call it is about; `None` for a list.
+    pub(crate) fn call(self) -> Option<CallName<'a>> {
+        match self {
+            Self::Calls | Self::Audit => None,
+            Self::Call(call) | Self::Recording(call, _) | Self::Delivery(call, _) | Self::Retry(call, _) => {
+                Some(call)
+            }
         }
     }
 
@@ -71,13 +101,25 @@ impl<'a> Route<'a> {
             Self::Calls => CALLS,
             Self::Call(_) => CALL,
             Self::Recording(..) => RECORDING,
+            Self::Delivery(..) => DELIVERY,
             Self::Retry(..) => RETRY,
+            Self::Audit => AUDIT,
         }
     }
 }
 
 impl<'a> CallName<'a> {
-    /// Returns the provider, source and call id; `None` if no call can have these names.
+    /// Returns the provider as the path has it.
+    pub(crate) fn provider(self) -> &'a str {
+        self.provider
+    }
+
+    /// Returns the source as the path has it.
+    pub(crate) fn source(self) -> &'a str {
+        self.source
+    }
+
+    /// Returns the provider, source and call id, if calls can have such names.
     pub(crate) fn parts(self) -> Option<(Provider, &'a str, Cow<'a, str>)> {
         let provider = Provider::from_name(self.provider)?;
         let call_id = path::decode(self.call_id)?;
@@ -117,10 +159,12 @@ mod tests {
 
     #[test]
     fn a_request_has_the_route_that_api_gateway_matched() {
-        for (route, names) in [(CALLS, 0), (CALL, 3), (RECORDING, 4), (RETRY, 4)] {
+        for (route, names) in [(CALLS, 0), (AUDIT, 0), (CALL, 3), (RECORDING, 4), (RETRY, 4)] {
             let request = request(route, "/elsewhere", &NAMES[..names]);
             assert_eq!(Route::of(&request).map(Route::name), Some(route));
         }
+        let delivery = request(DELIVERY, "/elsewhere", &["provider", "source", "call_id", "delivery_id"]);
+        assert_eq!(Route::of(&delivery).map(Route::name), Some(DELIVERY));
         let unknown = request("/calls/{provider}", CALLS, &NAMES[..1]);
         assert_eq!(Route::of(&unknown), None);
         assert_eq!(Route::of(&request("$default", CALLS, &[])), None);
@@ -131,12 +175,14 @@ mod tests {
     fn without_a_route_the_path_says_which_it_is() {
         for (path, names, route) in [
             ("/calls", 0, Some(CALLS)),
+            ("/audit", 0, Some(AUDIT)),
             ("/calls/agni/default/c", 3, Some(CALL)),
             ("/calls/agni/default/c%2Fd", 3, Some(CALL)),
             ("/calls/agni/default/c/recordings/r", 4, Some(RECORDING)),
             ("/calls/agni/default/c/recordings/retry", 4, Some(RECORDING)),
             ("/calls/agni/default/c/recordings/r/retry", 4, Some(RETRY)),
             ("/calls/agni/default/c/recordings/r/again", 4, None),
+            ("/calls/agni/default/c/deliveries", 3, None),
             ("/calls/agni/default", 2, None),
             ("/calls/agni/default/", 3, None),
             ("/other", 0, None),

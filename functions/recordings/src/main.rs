@@ -42,9 +42,6 @@ async fn from_env() -> Result<Recordings, Error> {
     let max_bytes = environment.number(env::RECORDING_MAX_BYTES, DEFAULT_MAX_BYTES, 1 << 20..=5 << 30);
     let holders = Provider::ALL.map(Provider::name);
     let sources = LiveSources::from_env(&mut environment, &aws, &holders).await;
-    if environment.is_right() && sources.current().is_empty() {
-        environment.problem(env::SOURCES, "names no source of a provider: there is nothing to copy");
-    }
     environment.finish(())?;
     let recordings = Recordings::new(ledger, aws.s3(), bucket, sources, Policy::production(max_bytes))?;
     Ok(recordings.with_metrics(metrics))

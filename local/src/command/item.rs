@@ -22,7 +22,8 @@ are hashes:
   CALL#<provider>#<source>#<call id>    CALL                      the call
   CALL#<provider>#<source>#<call id>    DELIVERY#<event>#<body>   a delivery, with headers and body
   CALL#<provider>#<source>#<call id>    RECORDING#<recording id>  a recording
-  EVENT#<provider>#<source>#<body>      DELIVERY#<event>#<body>   a delivery that names no call";
+  EVENT#<provider>#<source>#<body>      DELIVERY#<event>#<body>   a delivery that names no call
+  AUDIT#<YYYY-MM-DD>                    AUDIT#<time>#<nonce>      an entry of the audit trail";
 
 const HELP: &str = "\
 Packed values are unpacked, and links are shown without their query. Without a sort key, every item of the

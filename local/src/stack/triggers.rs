@@ -15,8 +15,8 @@ use crate::stream::{self, Position, Reading};
 /// How long one invocation may take.
 const COPY_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How many invocations go on at a time: ten batches of the stream, and as many minutes as a long copy
-/// may take. None waits for another, so that a slow host holds up no other copy.
+/// How many invocations go on at a time: some batches of the stream, and as many minutes as a long copy
+/// may take. None waits for another, so that a slow host holds up nobody. No receiver lacks anything by it here.
 const SIDE_BY_SIDE: usize = 15;
 
 /// How long the invocations under way have to finish when everything ends.

@@ -170,7 +170,7 @@ async fn what_becomes_of_a_copy_is_logged_and_nothing_of_its_link() -> anyhow::R
 fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()> {
     let canary = "canary-canary-canary-canary";
     let sources = json!({
-        "sautikit": { "default": { "secrets": [canary], "recording_hosts": ["media.example"],
+        "sautikit": { "default": { "secrets": [canary], "recording_authorization_hosts": ["media.example"],
             "recording_authorization": format!("Bearer {canary}") } },
         "agni": { "default": { "tokens": [canary] } },
         "query": { "default": { "tokens": [canary] } },
@@ -212,7 +212,7 @@ fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()>
     let normalized = Provider::Sautikit.normalize(source, &verified);
     let entry = shared::ledger::Entry::new(
         Provider::Sautikit,
-        "default",
+        source,
         received_at,
         &headers,
         &verified,
@@ -222,12 +222,12 @@ fn what_holds_secrets_shows_none_of_them_in_debug_output() -> anyhow::Result<()>
     let plan = shared::ledger::plan(&entry, &seen, 400);
     let reply = Reply::json(StatusCode::OK, &body);
 
-    let tokens = sources.query_tokens();
+    let reader = sources.readers().next().context("no reader")?;
     let shown: [(&str, &dyn std::fmt::Debug); 17] = [
         ("options", &options),
         ("sources", &sources),
         ("source", source),
-        ("tokens", &tokens),
+        ("reader", reader),
         ("aws", &aws),
         ("ledger", &ledger),
         ("recordings", &recordings),

@@ -1,5 +1,8 @@
 //! Sources from Parameter Store: read at the start, rotated while the function runs.
 
+mod isolation;
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,12 +21,11 @@ use query::Query;
 use serde_json::{Value, json};
 use shared::lambda;
 use shared::provider::Provider;
-use shared::sources::{LiveSources, Pace, UnreadError};
+use shared::sources::{LiveSources, Pace, SourceError};
 use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 
 use crate::bed::Bed;
-use crate::watch::{self, lines_with};
 
 /// A parameter store with `GetParametersByPath`, two parameters a page.
 #[derive(Clone, Default)]
@@ -34,6 +36,8 @@ struct Kept {
     values: BTreeMap<String, String>,
     asked: usize,
     fails: bool,
+    /// How many requests from now on are told to come again later.
+    throttles: usize,
 }
 
 impl Parameters {
@@ -58,12 +62,17 @@ impl Parameters {
 async fn by_path(State(parameters): State<Parameters>, body: Bytes) -> Response {
     let mut kept = parameters.kept();
     kept.asked += 1;
+    if kept.throttles > 0 {
+        kept.throttles -= 1;
+        let body = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" }).to_string();
+        return (StatusCode::BAD_REQUEST, body).into_response();
+    }
     if kept.fails {
         let body = json!({ "__type": "AccessDeniedException", "message": "no" }).to_string();
         return (StatusCode::BAD_REQUEST, body).into_response();
     }
     let request: Value = serde_json::from_slice(&body).expect("a request");
-    assert_eq!(request["WithDecryption"], true);
+    assert_eq!((&request["WithDecryption"], &request["MaxResults"]), (&json!(true), &json!(10)));
     let path = format!("{}/", request["Path"].as_str().expect("a path"));
     let skipped: usize = request["NextToken"].as_str().map_or(0, |token| token.parse().expect("a number"));
     let found: Vec<_> = (kept.values.iter())
@@ -79,7 +88,12 @@ async fn by_path(State(parameters): State<Parameters>, body: Bytes) -> Response 
 }
 
 /// Asks as often as it is let.
-const EAGER: Pace = Pace { due: Duration::from_secs(300), after_miss: Duration::ZERO };
+const EAGER: Pace = Pace {
+    start: Duration::from_secs(6),
+    due: Duration::from_secs(300),
+    after_miss: Duration::ZERO,
+    holds: Duration::from_secs(3600),
+};
 
 fn secrets(secrets: &[&str]) -> Value {
     json!({ "secrets": secrets })
@@ -93,13 +107,41 @@ fn local_secret() -> anyhow::Result<String> {
 
 /// Delivers a call, signed with the local secret, to a function with these sources.
 async fn deliver(bed: &Bed, sources: &LiveSources, call_id: &str) -> anyhow::Result<i64> {
+    Ok(deliver_to(bed, sources, "default", call_id).await?.0)
+}
+
+/// The same to a source. Returns the status, the error if there is one, and after how many seconds to try again.
+async fn deliver_to(
+    bed: &Bed,
+    sources: &LiveSources,
+    source: &str,
+    call_id: &str,
+) -> anyhow::Result<(i64, String, Option<String>)> {
     let webhook = Webhook::new(Provider::Sautikit, sources.clone(), bed.stack.ledger.clone());
     let body = json!({ "kind": "call.completed", "event_id": call_id, "data": { "call_id": call_id } });
     let at = Timestamp::now();
-    let request = sample::request(Provider::Sautikit, "default", body.to_string().into(), at);
+    let request = sample::request(Provider::Sautikit, source, body.to_string().into(), at);
     let (_, event) = gateway::event(&request, at).expect("a route");
     let event = serde_json::from_value(event)?;
-    Ok(lambda::answer(|request| webhook.respond(request, at), event).await.status_code)
+    let answer = lambda::answer(|request| webhook.respond(request, at), event).await;
+    let body: Value =
+        answer.body.map(|body| serde_json::from_slice(body.as_ref())).transpose()?.unwrap_or_default();
+    let again =
+        answer.headers.get("retry-after").map(|value| value.to_str().map(str::to_owned)).transpose()?;
+    Ok((answer.status_code, body["error"].as_str().unwrap_or_default().to_owned(), again))
+}
+
+/// Asks for the calls of a day. Returns the status, and the error if there is one.
+async fn list(query: &Query, token: Option<&str>) -> anyhow::Result<(i64, String)> {
+    let headers =
+        token.map_or_else(|| json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+    let event = json!({ "requestContext": { "http": { "method": "GET" } }, "routeKey": "GET /calls",
+        "rawQueryString": "day=2026-06-27", "headers": headers });
+    let (event, at) = (serde_json::from_value(event)?, Timestamp::now());
+    let answer = lambda::answer(|request| query.respond(request, at), event).await;
+    let body: Value =
+        answer.body.map(|body| serde_json::from_slice(body.as_ref())).transpose()?.unwrap_or_default();
+    Ok((answer.status_code, body["error"].as_str().unwrap_or_default().to_owned()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,36 +153,11 @@ async fn every_source_under_the_path_is_read_and_no_other() -> anyhow::Result<()
     }
     parameters.put("/ledger/telnyx/default", "not even JSON");
     parameters.put("/ledger/sautikit-not/s9", secrets(&["whsec_canary"]));
-    let sources = LiveSources::from_parameters(&aws, "/ledger/", &["sautikit"], EAGER).await?.current();
-    assert!((0..5).all(|index| sources.get(Provider::Sautikit, &format!("s{index}")).is_some()));
-    assert!(sources.get(Provider::Sautikit, "s9").is_none() && !sources.has(Provider::Telnyx));
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_named_and_its_value_is_not() -> anyhow::Result<()> {
-    let parameters = Parameters::default();
-    let aws = parameters.start().await?;
-    let failure = async |readers: &[&'static str]| -> String {
-        match LiveSources::from_parameters(&aws, "/ledger", readers, EAGER).await {
-            Err(unread @ UnreadError::Missing { .. }) => format!("missing: {unread}"),
-            Err(unread) => unread.to_string(),
-            Ok(sources) => format!("{sources:?}"),
-        }
-    };
-    let missing = failure(&["sautikit"]).await;
-    ensure!(missing.starts_with("missing: there is no parameter under /ledger/sautikit;"), "{missing}");
-    ensure!(missing.contains("aws ssm put-parameter --name /ledger/sautikit/default --type SecureString"));
-    parameters.put("/ledger/sautikit/a", "whsec_canary");
-    let not_json = failure(&["sautikit"]).await;
-    assert_eq!(not_json, "the parameter /ledger/sautikit/a is not JSON: line 1, column 1");
-    parameters.put("/ledger/sautikit/a", json!({ "secret": "whsec_canary" }));
-    let unknown = failure(&["sautikit", "agni"]).await;
-    ensure!(unknown.contains("under /ledger: sautikit.a: unknown field `secret`"), "{unknown}");
-    ensure!(!unknown.contains("canary"));
-    parameters.kept().fails = true;
-    let denied = failure(&["sautikit"]).await;
-    assert_eq!(denied, "the parameters under /ledger/sautikit can't be read: AccessDeniedException");
+    let sources = LiveSources::from_parameters(&aws, "/ledger/", &["sautikit"], EAGER).await.current();
+    assert!((0..5).all(|index| sources.get(Provider::Sautikit, &format!("s{index}")).is_ok()));
+    for (provider, name) in [(Provider::Sautikit, "s9"), (Provider::Telnyx, "default")] {
+        assert_eq!(sources.get(provider, name).err(), Some(SourceError::Unknown), "{provider:?}");
+    }
     Ok(())
 }
 
@@ -149,18 +166,13 @@ async fn a_rotated_key_is_taken_with_the_first_delivery_that_it_signs() -> anyho
     let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/ledger/sautikit/default");
     let aws = parameters.start().await?;
     parameters.put(name, secrets(&["the-old-secret"]));
-    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], EAGER).await?;
+    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], EAGER).await;
     assert_eq!(deliver(&bed, &sources, "a").await?, 401);
     parameters.put(name, secrets(&["the-old-secret", &local_secret()?]));
     assert_eq!(deliver(&bed, &sources, "a").await?, 200);
     let asked = parameters.kept().asked;
     assert_eq!(deliver(&bed, &sources, "b").await?, 200);
     assert_eq!(parameters.kept().asked, asked, "a key that fits is no reason to ask");
-    // What can't be read changes nothing.
-    parameters.put(name, "{");
-    assert_eq!(deliver(&bed, &sources, "c").await?, 200);
-    ensure!(!sources.refresh_after_miss().await);
-    assert_eq!(deliver(&bed, &sources, "d").await?, 200);
     Ok(())
 }
 
@@ -169,8 +181,8 @@ async fn a_removed_key_is_refused_once_the_parameters_are_read_again() -> anyhow
     let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/ledger/sautikit/default");
     let aws = parameters.start().await?;
     parameters.put(name, secrets(&[&local_secret()?]));
-    let pace = Pace { due: Duration::from_millis(50), after_miss: Duration::from_secs(300) };
-    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await?;
+    let pace = Pace { due: Duration::from_millis(50), after_miss: Duration::from_secs(300), ..EAGER };
+    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await;
     assert_eq!(deliver(&bed, &sources, "a").await?, 200);
     parameters.put(name, secrets(&["the-next-secret"]));
     for call in 0.. {
@@ -194,8 +206,8 @@ async fn a_rotated_key_is_taken_even_when_a_refresh_is_due_anyway() -> anyhow::R
     let aws = parameters.start().await?;
     for due in [Duration::ZERO, Duration::from_millis(50)] {
         parameters.put(name, secrets(&["the-old-secret"]));
-        let pace = Pace { due, after_miss: Duration::from_secs(20) };
-        let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await?;
+        let pace = Pace { due, ..Pace::default() };
+        let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await;
         tokio::time::sleep(due).await;
         parameters.put(name, secrets(&[&local_secret()?]));
         assert_eq!(deliver(&bed, &sources, &due.as_millis().to_string()).await?, 200);
@@ -208,46 +220,11 @@ async fn a_function_that_slept_reads_the_parameters_before_it_verifies() -> anyh
     let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/ledger/sautikit/default");
     let aws = parameters.start().await?;
     parameters.put(name, secrets(&[&local_secret()?]));
-    let pace = Pace { due: Duration::from_millis(50), after_miss: Duration::from_secs(20) };
-    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await?;
+    let pace = Pace { due: Duration::from_millis(50), ..Pace::default() };
+    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], pace).await;
     parameters.put(name, secrets(&["the-next-secret"]));
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(deliver(&bed, &sources, "a").await?, 401, "the removed key is taken");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn parameters_that_can_not_be_read_any_more_are_told_and_the_keys_stay() -> anyhow::Result<()> {
-    watch::logs();
-    let (bed, parameters, name) = (Bed::start().await?, Parameters::default(), "/unread/sautikit/default");
-    let aws = parameters.start().await?;
-    parameters.put(name, secrets(&[&local_secret()?]));
-    let pace = Pace { due: Duration::from_millis(50), after_miss: Duration::from_secs(20) };
-    let sources = LiveSources::from_parameters(&aws, "/unread", &["sautikit"], pace).await?;
-    parameters.put(name, r#"{"secrets":["#);
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(deliver(&bed, &sources, "a").await?, 200);
-    assert_eq!(lines_with(&["sources could not be read", name, "ERROR"]).len(), 1);
-    assert!(!lines_with(&[r#"\"sources_unread\":1"#]).is_empty(), "nothing counts it");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_providers_mistake_leaves_the_others_their_sources() -> anyhow::Result<()> {
-    let parameters = Parameters::default();
-    let aws = parameters.start().await?;
-    parameters.put("/mistake/agni/default", "{");
-    parameters.put("/mistake/sautikit/default", secrets(&["a-secret"]));
-    let sources = LiveSources::from_parameters(&aws, "/mistake", &["agni", "sautikit"], EAGER).await?;
-    assert!(sources.current().has(Provider::Sautikit) && !sources.current().has(Provider::Agni));
-
-    parameters.put("/mistake/agni/default", json!({ "tokens": ["0123456789abcdef0123456789abcdef"] }));
-    assert!(sources.refresh_after_miss().await && sources.current().has(Provider::Agni));
-
-    parameters.put("/mistake/agni/default", "{");
-    parameters.put("/mistake/sautikit/another", secrets(&["a-secret"]));
-    assert!(sources.refresh_after_miss().await && sources.current().has(Provider::Agni));
-    assert!(sources.current().get(Provider::Sautikit, "another").is_some());
     Ok(())
 }
 
@@ -256,7 +233,7 @@ async fn strangers_do_not_make_us_ask_with_every_request() -> anyhow::Result<()>
     let (bed, parameters) = (Bed::start().await?, Parameters::default());
     let aws = parameters.start().await?;
     parameters.put("/ledger/sautikit/default", secrets(&["another-secret"]));
-    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], Pace::default()).await?;
+    let sources = LiveSources::from_parameters(&aws, "/ledger", &["sautikit"], Pace::default()).await;
     for _ in 0..20 {
         assert_eq!(deliver(&bed, &sources, "a").await?, 401);
     }
@@ -270,15 +247,10 @@ async fn a_rotated_token_reads_the_ledger() -> anyhow::Result<()> {
     let (bed, parameters) = (Bed::start().await?, Parameters::default());
     let aws = parameters.start().await?;
     parameters.put("/ledger/query/default", json!({ "tokens": ["the-first-canary-token"] }));
-    let sources = LiveSources::from_parameters(&aws, "/ledger", &["query"], EAGER).await?;
+    let sources = LiveSources::from_parameters(&aws, "/ledger", &["query"], EAGER).await;
     let s3 = bed.stack.aws.s3();
     let query = Query::new(bed.stack.ledger.clone(), s3, stack::BUCKET.to_owned(), sources);
-    let status = async |token: &str| -> anyhow::Result<i64> {
-        let event = json!({ "requestContext": { "http": { "method": "GET" } }, "routeKey": "GET /calls",
-            "rawQueryString": "day=2026-06-27", "headers": { "authorization": format!("Bearer {token}") } });
-        let (event, at) = (serde_json::from_value(event)?, Timestamp::now());
-        Ok(lambda::answer(|request| query.respond(request, at), event).await.status_code)
-    };
+    let status = async |token: &str| anyhow::Ok(list(&query, Some(token)).await?.0);
     assert_eq!(status("the-first-canary-token").await?, 200);
     assert_eq!(status("the-second-canary-token").await?, 401);
     let both = json!({ "tokens": ["the-first-canary-token", "the-second-canary-token"] });

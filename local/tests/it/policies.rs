@@ -10,13 +10,12 @@ use serde_json::{Value, json};
 
 pub(crate) use self::code::compact;
 use self::code::{Code, Need};
+use self::statement::{find_statements, list, permission, text, under};
 use crate::template::{of_type, template};
 
 mod calls;
 mod code;
-
-/// The only actions that AWS allows on all resources or not at all.
-const ON_ALL: &[&str] = &["xray:PutTraceSegments", "xray:PutTelemetryRecords"];
+mod statement;
 
 #[test]
 fn every_function_may_do_what_its_code_does_and_nothing_else() {
@@ -77,6 +76,34 @@ fn no_statement_can_be_added() {
         with["Resources"][id]["Properties"]["Policies"] = json!(["AmazonS3ReadOnlyAccess"]);
         assert!(!problems(&with, &code).is_empty(), "nobody notices {id}.Policies");
     }
+}
+
+#[test]
+fn no_condition_can_be_spared_or_widened() {
+    let (template, code) = sound();
+    let mut statements = Vec::new();
+    find_statements(&template, String::new(), &mut statements);
+    let mut tried = 0;
+    for (list, index) in statements {
+        let statement = format!("{list}/{index}");
+        let keys = "ForAllValues:StringLike";
+        if template.pointer(&statement).is_none_or(|found| found["Condition"][keys].is_null()) {
+            continue;
+        }
+        let changes: [fn(&mut Value); 4] = [
+            |found| drop(found.as_object_mut().and_then(|found| found.remove("Condition"))),
+            |found| drop(found["Condition"].as_object_mut().and_then(|found| found.remove("Null"))),
+            |found| found["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"][0] = json!("*"),
+            |found| found["Condition"]["Null"]["dynamodb:LeadingKeys"] = json!("true"),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut changed = template.clone();
+            change(changed.pointer_mut(&statement).expect("a statement"));
+            assert!(!problems(&changed, &code).is_empty(), "nobody notices change {number} of {statement}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 32, "only {tried} changes were tried");
 }
 
 #[test]
@@ -219,8 +246,10 @@ fn trust() -> Value {
 /// All that a function needs, as [`permission`] writes it.
 fn needs(template: &Value, function: &Value, name: &str, code: &Code) -> BTreeSet<String> {
     let calls = code.needs(name);
-    let mut needs: BTreeSet<_> =
-        calls.iter().map(|need| format!("{} on {}", need.action, need.resource)).collect();
+    let mut needs: BTreeSet<_> = calls
+        .iter()
+        .map(|need| format!("{} on {}{}", need.action, need.resource, under(&need.under)))
+        .collect();
     let properties = &function["Properties"];
 
     let group = properties["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap_or("no log group");
@@ -262,83 +291,4 @@ fn needs(template: &Value, function: &Value, name: &str, code: &Code) -> BTreeSe
         needs.insert(key("kms:GenerateDataKey", vec!["s3".to_owned()]));
     }
     needs
-}
-
-/// A statement as `<action> on <resource>`, with its condition if it has one.
-fn permission(statement: &Value) -> Result<String, String> {
-    let conditional = &statement["Fn::If"];
-    let (statement, condition) = match conditional.as_array().map(Vec::as_slice) {
-        Some([condition, statement, otherwise]) if *otherwise == json!({ "Ref": "AWS::NoValue" }) => {
-            (statement, format!(" if {}", text(condition)))
-        }
-        Some(_) => return Err(format!("{statement} allows something in either case")),
-        None => (statement, String::new()),
-    };
-    let keys: Vec<_> = statement.as_object().into_iter().flat_map(|statement| statement.keys()).collect();
-    if keys.iter().any(|key| !matches!(key.as_str(), "Effect" | "Action" | "Resource" | "Condition"))
-        || statement["Effect"] != "Allow"
-    {
-        return Err(format!("{statement} is not Allow, Action, Resource and Condition"));
-    }
-    let Some(action) = statement["Action"].as_str() else {
-        return Err(format!("{statement} does not have one action"));
-    };
-    if action.contains(['*', '?']) {
-        return Err(format!("{action} stands for many"));
-    }
-    let resource = text(&statement["Resource"]);
-    if resource == "*" && !ON_ALL.contains(&action) {
-        return Err(format!("{action} is allowed on everything"));
-    }
-    let via = match statement.get("Condition") {
-        None => String::new(),
-        Some(condition) => {
-            let services: Vec<_> =
-                list(&condition["StringEquals"]["kms:ViaService"]).iter().map(text).collect();
-            let expected =
-                json!({ "StringEquals": { "kms:ViaService": condition["StringEquals"]["kms:ViaService"] } });
-            if *condition != expected || services.is_empty() {
-                return Err(format!("{condition} is a condition that no test reads"));
-            }
-            format!(", via {}", services.join(", "))
-        }
-    };
-    Ok(format!("{action} on {resource}{condition}{via}"))
-}
-
-/// A reference as it would stand in a `!Sub`.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        _ => match (&value["Ref"], &value["Fn::GetAtt"], &value["Fn::Sub"]) {
-            (Value::String(name), _, _) | (_, Value::String(name), _) => format!("${{{name}}}"),
-            (_, _, Value::String(text)) => text.clone(),
-            _ => value.to_string(),
-        },
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Every list of statements, and every index in it.
-fn find_statements(value: &Value, path: String, found: &mut Vec<(String, usize)>) {
-    match value {
-        Value::Object(entries) => {
-            for (key, entry) in entries {
-                let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-                if key == "Statement" {
-                    found.extend((0..list(entry).len()).map(|index| (path.clone(), index)));
-                }
-                find_statements(entry, path, found);
-            }
-        }
-        Value::Array(entries) => {
-            for (index, entry) in entries.iter().enumerate() {
-                find_statements(entry, format!("{path}/{index}"), found);
-            }
-        }
-        _ => {}
-    }
 }

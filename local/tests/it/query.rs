@@ -6,3 +6,6 @@ mod story;
 mod large;
 mod odd_ids;
 mod access;
+mod readers;
+mod deliveries;
+mod audit;

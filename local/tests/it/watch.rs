@@ -86,7 +86,8 @@ fn any_of(texts: &[String]) -> String {
 
 /// The keys of local runs, as they are configured and as the code has them.
 fn secrets() -> Vec<String> {
-    let mut secrets = [keys::QUERY_TOKEN, stack::SECRET_ACCESS_KEY].map(str::to_owned).to_vec();
+    let mut secrets =
+        [keys::QUERY_TOKEN, keys::ERASER_TOKEN, stack::SECRET_ACCESS_KEY].map(str::to_owned).to_vec();
     secrets.extend(Provider::ALL.map(keys::of).into_iter().flat_map(|keys| [keys.secret, keys.url_token]));
     let sources: Value = serde_json::from_str(embedded::SOURCES).expect("the sources are JSON");
     for source in

@@ -7,7 +7,7 @@
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_runtime::retries::classifiers::{AwsErrorCodeClassifier, THROTTLING_ERRORS};
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
     UriPathNormalizationMode, sign,
@@ -167,6 +167,17 @@ pub(crate) fn cause(error: &SdkError<RefusedError, HttpResponse>) -> &str {
         SdkError::TimeoutError(_) => "no answer in time",
         SdkError::DispatchFailure(_) => "could not be reached",
         _ => "no answer that could be read",
+    }
+}
+
+/// Whether the same operation may go through later: the service is throttled, down or out of reach.
+pub(crate) fn may_pass(error: &SdkError<RefusedError, HttpResponse>) -> bool {
+    match error {
+        SdkError::ServiceError(service) => {
+            service.raw().status().is_server_error() || THROTTLING_ERRORS.contains(&cause(error))
+        }
+        SdkError::ConstructionFailure(_) => false,
+        _ => true,
     }
 }
 

@@ -21,6 +21,11 @@ impl Token {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
+    /// Whether two tokens are the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+
     /// Returns which of the tokens was presented: its place among them, from 0.
     pub fn position(tokens: &[Self], presented: &str) -> Option<usize> {
         let presented = Self::new(presented);

@@ -2,42 +2,56 @@
 //!
 //! They come from `SOURCES`, or from SSM Parameter Store: one SecureString per source, named
 //! `<SOURCES_PATH>/<provider>/<source>`. Parameters are read again every five minutes, in the
-//! background, and at once when a delivery fits none of the keys. So a new key is accepted at once, and a
-//! removed key is refused after ten minutes at most. If a provider's parameters can't be read, its sources
-//! stay as they are, and an alarm is raised.
+//! background, and at once when a delivery fits none of the keys: a key that was rotated a moment ago
+//! is taken, and one that was removed is refused ten minutes later at most.
+//!
+//! A source whose parameter is damaged takes nothing until it is put right, and the others go on without
+//! it. Only where Parameter Store does not answer, what was read stays, for an hour at most. Both raise an
+//! alarm.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
-use super::parameters::ParameterStore;
-use super::{Sources, SourcesError, place};
+use super::parameters::{Parameter, ParameterStore, UnreadError};
+use super::{Named, QUERY, Sources, configured};
 use crate::aws::Aws;
 use crate::env;
 use crate::metrics::Metrics;
-use crate::source::Source;
+use crate::provider::Provider;
 use crate::timestamp::Timestamp;
 
 /// How long a request waits for parameters to be read again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often parameters may be read again.
+/// How long reading them in the background may take.
+const BACKGROUND_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often parameters are read, and for how long that may fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// The age at which they are read again.
+    /// How long the start waits for them. Lambda ends a start after ten seconds, and begins it anew.
+    pub start: Duration,
+    /// After how long they are read again anyway.
     pub due: Duration,
     /// The least time between two reads after requests that fit no key. Otherwise each request of a stranger
     /// would cause a read.
     pub after_miss: Duration,
+    /// For how long what was read holds while Parameter Store does not answer.
+    pub holds: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { due: Duration::from_secs(300), after_miss: Duration::from_secs(20) }
+        Self {
+            start: Duration::from_secs(6),
+            due: Duration::from_secs(300),
+            after_miss: Duration::from_secs(20),
+            holds: Duration::from_secs(3600),
+        }
     }
 }
 
@@ -69,57 +83,20 @@ struct Parameters {
     metrics: Metrics,
 }
 
-/// Parameters that can't be read. The message says which, and how to fix it.
-#[derive(Debug, thiserror::Error)]
-pub enum UnreadError {
-    /// Nothing is there.
-    #[error(
-        "there is no parameter under {path}; create one: aws ssm put-parameter --name {path}/default \
-         --type SecureString --value file://source.json, with {example} in it"
-    )]
-    Missing {
-        /// Where one should be.
-        path: String,
-        /// The content of such a parameter.
-        example: &'static str,
-    },
-    /// The store did not answer, or refused.
-    #[error("the parameters under {path} can't be read: {cause}")]
-    Unavailable {
-        /// Where they are.
-        path: String,
-        /// The store's code, or how the request failed.
-        cause: String,
-    },
-    /// One of them is not JSON.
-    #[error("the parameter {name} is not JSON: {place}")]
-    NotJson {
-        /// Its name.
-        name: String,
-        /// The line and column of the error.
-        place: String,
-    },
-    /// They are JSON, but not sources.
-    #[error("under {path}: {problems}")]
-    Bad {
-        /// Where they are.
-        path: String,
-        /// All that is wrong with them.
-        problems: SourcesError,
-    },
-}
-
 impl LiveSources {
     /// The sources that the environment names, read now. `holders` are the providers, or `query`,
     /// whose sources are wanted.
     ///
-    /// Adds every problem with them to `environment`.
+    /// Adds to `environment` what a person wrote wrong in `SOURCES`, or that nothing says where the sources
+    /// are. A parameter that can't be read is no reason not to start: it is told to the log and the alarm.
     pub async fn from_env(environment: &mut env::Environment, aws: &Aws, holders: &[&'static str]) -> Self {
         if let Some(json) = environment.optional(env::SOURCES) {
-            return Self::from(Sources::from_json(&json).unwrap_or_else(|error| {
+            let sources = Sources::from_json(&json).unwrap_or_else(|error| {
                 environment.problem(env::SOURCES, error);
                 Sources::default()
-            }));
+            });
+            sources.warn_of_none(holders, env::SOURCES);
+            return Self::from(sources);
         }
         let Some(path) = environment.optional(env::SOURCES_PATH) else {
             let both = "is not set, and neither is SOURCES: set one of them to give the keys";
@@ -131,46 +108,21 @@ impl LiveSources {
             return Self::from(Sources::default());
         }
         let metrics = Metrics::from_env(environment);
-        Self::read(aws, &path, holders, Pace::default(), metrics).await.unwrap_or_else(|unread| {
-            environment.problem(env::SOURCES_PATH, unread);
-            Self::from(Sources::default())
-        })
+        Self::read(aws, &path, holders, Pace::default(), metrics).await
     }
 
     /// The sources under a path in Parameter Store, read now.
-    ///
-    /// # Errors
-    /// No source could be read; the first error.
-    pub async fn from_parameters(
-        aws: &Aws,
-        path: &str,
-        holders: &[&'static str],
-        pace: Pace,
-    ) -> Result<Self, UnreadError> {
+    pub async fn from_parameters(aws: &Aws, path: &str, holders: &[&'static str], pace: Pace) -> Self {
         Self::read(aws, path, holders, pace, Metrics::default()).await
     }
 
-    async fn read(
-        aws: &Aws,
-        path: &str,
-        holders: &[&'static str],
-        pace: Pace,
-        metrics: Metrics,
-    ) -> Result<Self, UnreadError> {
+    async fn read(aws: &Aws, path: &str, holders: &[&'static str], pace: Pace, metrics: Metrics) -> Self {
         let path = path.trim_end_matches('/').to_owned();
-        let parameters = Parameters {
-            store: ParameterStore::new(aws.ssm()),
-            path,
-            holders: holders.to_vec(),
-            pace,
-            metrics,
-        };
-        let (sources, unread) = parameters.read(&Sources::default()).await;
-        if sources.is_empty() {
-            return Err(unread.into_iter().next().unwrap_or_else(|| parameters.missing()));
-        }
-        parameters.tell(&unread);
-        Ok(Self::new(sources, Some(parameters)))
+        let store = ParameterStore::new(aws.ssm());
+        let parameters = Parameters { store, path, holders: holders.to_vec(), pace, metrics };
+        let (sources, _) = parameters.read(&Sources::default(), Instant::now() + pace.start).await;
+        sources.warn_of_none(holders, &parameters.path);
+        Self::new(sources, Some(parameters))
     }
 
     fn new(sources: Sources, parameters: Option<Parameters>) -> Self {
@@ -199,17 +151,16 @@ impl LiveSources {
             times.asked = now;
             now - times.read
         };
-        let sources = self.clone();
-        let refresh = async move { sources.refresh_since(now).await };
         if age < due * 2 {
-            tokio::spawn(refresh);
-        } else if timeout(PATIENCE, refresh).await.is_err() {
-            tracing::warn!("the sources were not refreshed in time");
+            let sources = self.clone();
+            tokio::spawn(async move { sources.refresh_since(now, now + BACKGROUND_PATIENCE).await });
+        } else {
+            self.refresh_since(now, now + PATIENCE).await;
         }
     }
 
-    /// Reads the parameters again after something that fits none of the keys. Returns whether there may be
-    /// other keys now.
+    /// Reads the parameters again because something fits none of the keys. Returns whether there may
+    /// be others now.
     pub async fn refresh_after_miss(&self) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
         let now = Instant::now();
@@ -218,25 +169,23 @@ impl LiveSources {
             self.times().missed = Some(last);
             return false;
         }
-        timeout(PATIENCE, self.refresh_since(now)).await.unwrap_or(false)
+        self.refresh_since(now, now + PATIENCE).await
     }
 
-    /// Reads the parameters again, unless that was done after `since`. Returns whether any holder's could be
-    /// read. A source whose parameter was removed is gone.
-    async fn refresh_since(&self, since: Instant) -> bool {
+    /// Takes what the parameters say now, unless somebody did since some time. Returns whether any holder's
+    /// could be read before a deadline.
+    async fn refresh_since(&self, since: Instant, deadline: Instant) -> bool {
         let Some(parameters) = &self.0.parameters else { return false };
-        let _one_at_a_time = self.0.reading.lock().await;
+        let Ok(_one_at_a_time) = timeout_at(deadline, self.0.reading.lock()).await else { return false };
         if self.times().read > since {
             return true;
         }
-        let (sources, unread) = parameters.read(&self.current()).await;
-        parameters.tell(&unread);
-        if unread.len() == parameters.holders.len() {
-            return false;
-        }
+        let (sources, answered) = parameters.read(&self.current(), deadline).await;
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
-        self.times().read = Instant::now();
-        true
+        if answered {
+            self.times().read = Instant::now();
+        }
+        answered
     }
 
     fn times(&self) -> MutexGuard<'_, Times> {
@@ -258,51 +207,99 @@ impl fmt::Debug for LiveSources {
 }
 
 impl Parameters {
-    /// Returns the sources of every holder, and the errors. A holder whose parameters can't be read keeps its
-    /// known sources, and does not affect the others.
-    async fn read(&self, known: &Sources) -> (Sources, Vec<UnreadError>) {
-        let reads = join_all(self.holders.iter().map(|holder| self.read_one(holder))).await;
-        let (mut sources, mut unread) = (Sources::default(), Vec::new());
-        for (holder, read) in self.holders.iter().zip(reads) {
-            let entries = read.unwrap_or_else(|why| {
-                unread.push(why);
-                known.0.get(*holder).cloned().unwrap_or_default()
-            });
-            sources.0.insert((*holder).to_owned(), entries);
-        }
-        (sources, unread)
-    }
-
-    /// Logs the errors, and counts them for the alarm.
-    fn tell(&self, unread: &[UnreadError]) {
-        for error in unread {
-            tracing::error!(%error, "sources could not be read");
-            self.metrics.sources_unread(Timestamp::now());
-        }
-    }
-
-    fn missing(&self) -> UnreadError {
-        let (path, example) = match self.holders[..] {
-            [holder] => {
-                (format!("{}/{holder}", self.path), super::needs(holder).map_or("{…}", |needs| needs.example))
+    /// Every source of every holder, and whether Parameter Store answered for any holder. Whoever reads the
+    /// logs, and the alarm, is told what could not be read.
+    async fn read(&self, known: &Sources, deadline: Instant) -> (Sources, bool) {
+        let (mut sources, mut answered) = (Sources::default(), false);
+        let reads = self.holders.iter().map(|holder| async move {
+            let path = format!("{}/{holder}", self.path);
+            let found = self.store.get_parameters_by_path(&path, deadline).await;
+            (path, found)
+        });
+        for (holder, (path, found)) in self.holders.iter().zip(join_all(reads).await) {
+            match found {
+                Ok(found) => {
+                    answered = true;
+                    for parameter in found {
+                        self.take(&mut sources, holder, &parameter);
+                    }
+                    sources.mark_read(holder);
+                }
+                Err(UnreadError { cause: problem, may_pass }) => {
+                    let age = sources.hold(holder, known, self.pace.holds);
+                    // A moment of throttling is no reason to call a person: what was read holds.
+                    if may_pass && age.is_some_and(|age| age < self.pace.due * 2) {
+                        tracing::warn!(parameters = path, problem, "sources were not read again");
+                    } else {
+                        tracing::error!(parameters = path, problem, "sources could not be read");
+                        self.metrics.sources_unread(Timestamp::now(), holder);
+                    }
+                }
             }
-            _ => (format!("{}/<provider>", self.path), "{…}"),
-        };
-        UnreadError::Missing { path, example }
+        }
+        for (name, problem) in sources.refuse_doubled_tokens() {
+            self.tell(&format!("{QUERY}/{name}"), &format!("{}/{QUERY}/{name}", self.path), &problem);
+        }
+        (sources, answered)
     }
 
-    async fn read_one(&self, holder: &str) -> Result<BTreeMap<String, Source>, UnreadError> {
-        let path = format!("{}/{holder}", self.path);
-        let found = self.store.get_parameters_by_path(&path).await;
-        let mut entries = BTreeMap::new();
-        for parameter in found.map_err(|cause| UnreadError::Unavailable { path, cause })? {
-            let name = parameter.name;
-            let value = serde_json::from_str(&parameter.value)
-                .map_err(|error| UnreadError::NotJson { name: name.clone(), place: place(&error) })?;
-            entries.insert(name.rsplit('/').next().unwrap_or_default().to_owned(), value);
+    fn take(&self, sources: &mut Sources, holder: &str, Parameter { name: parameter, value }: &Parameter) {
+        let name = parameter.rsplit('/').next().unwrap_or_default();
+        let value = serde_json::from_str(value)
+            .map_err(|error| vec![format!("it is not JSON: {}", configured::place(&error))]);
+        if let Err(problems) = sources.put(holder, name, value) {
+            self.tell(&format!("{holder}/{name}"), parameter, &problems.join("; "));
         }
-        let sources = Sources::from_map(BTreeMap::from([(holder.to_owned(), entries)]));
-        let sources = sources.map_err(|problems| UnreadError::Bad { path: self.path.clone(), problems })?;
-        Ok(sources.0.into_values().next().unwrap_or_default())
+    }
+
+    /// Tells the log and the alarm of a source that can't be read.
+    fn tell(&self, source: &str, parameter: &str, problem: &str) {
+        tracing::error!(source, parameter, problem, "a source could not be read");
+        self.metrics.sources_unread(Timestamp::now(), source);
+    }
+}
+
+impl Sources {
+    fn mark_read(&mut self, holder: &str) {
+        let now = Some(Instant::now());
+        match Provider::from_name(holder) {
+            Some(provider) => self.of_providers.entry(provider).or_default().read = now,
+            None => self.readers.read = now,
+        }
+    }
+
+    /// Takes over what is known of a holder's sources, unless it was read too long ago. Returns how long ago that
+    /// was; `None` if nothing holds.
+    fn hold(&mut self, holder: &str, known: &Self, holds: Duration) -> Option<Duration> {
+        let read = match Provider::from_name(holder) {
+            Some(provider) => {
+                let held = known.of_providers.get(&provider).map(|named| named.held(holds));
+                let held = held.unwrap_or_else(Named::unread);
+                let read = held.read;
+                self.of_providers.insert(provider, held);
+                read
+            }
+            None => {
+                self.readers = known.readers.held(holds);
+                self.readers.read
+            }
+        };
+        read.map(|read| read.elapsed())
+    }
+
+    /// Says which holders have no source: nothing is wrong with that, but it may not be meant.
+    fn warn_of_none(&self, holders: &[&str], place: &str) {
+        for holder in holders {
+            let (is_empty, example) = match Provider::from_name(holder) {
+                Some(provider) => {
+                    let named = self.of_providers.get(&provider);
+                    (named.is_none_or(Named::is_empty), provider.needs().example)
+                }
+                None => (self.readers.is_empty(), configured::reader::EXAMPLE),
+            };
+            if is_empty {
+                tracing::warn!(holder, place, example, "no source is configured, so nothing is taken");
+            }
+        }
     }
 }

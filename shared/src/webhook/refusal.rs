@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use super::MAX_BODY_BYTES;
 use crate::proof::ProofError;
 use crate::reply::{Problem, Reply};
+use crate::sources::SourceError;
 
 /// Why a request is refused. Nothing of it is stored.
 #[derive(Debug)]
@@ -14,10 +15,10 @@ pub(super) enum Refusal {
     MethodNotAllowed(Method),
     /// The path names a source that is not configured.
     SourceUnknown,
+    /// The path names a source that is configured and can't be read, or may be.
+    SourceUnreadable,
     /// The body claims to be base64 and is not.
     BodyNotBase64,
-    /// The body of a provider that does not sign is not in its format.
-    BodyNotDocumented,
     /// The body is larger than [`MAX_BODY_BYTES`].
     BodyTooLarge {
         /// Its size.
@@ -39,12 +40,23 @@ impl From<ProofError> for Refusal {
     }
 }
 
+impl From<SourceError> for Refusal {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Unknown => Self::SourceUnknown,
+            SourceError::Unreadable => Self::SourceUnreadable,
+        }
+    }
+}
+
 impl Refusal {
     /// Whether the request may be accepted with other sources or keys than those in memory.
     pub(super) fn is_miss(&self) -> bool {
         matches!(
             self,
-            Self::SourceUnknown | Self::Rejected(ProofError::SignatureMismatch | ProofError::TokenMismatch)
+            Self::SourceUnknown
+                | Self::SourceUnreadable
+                | Self::Rejected(ProofError::SignatureMismatch | ProofError::TokenMismatch)
         )
     }
 
@@ -53,7 +65,8 @@ impl Refusal {
         match self {
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::SourceUnknown => "source_unknown",
-            Self::BodyNotBase64 | Self::BodyNotDocumented => "body_unreadable",
+            Self::SourceUnreadable => "source_unreadable",
+            Self::BodyNotBase64 => "body_unreadable",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::Rejected(rejection) => rejection.code(),
             Self::AccountMismatch => "account_mismatch",
@@ -79,11 +92,12 @@ impl Refusal {
             Self::SourceUnknown => {
                 (StatusCode::NOT_FOUND, "No source of this name is configured.".to_owned())
             }
+            Self::SourceUnreadable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The keys of this source can't be read just now; try again.".to_owned(),
+            ),
             Self::BodyNotBase64 => {
                 (StatusCode::BAD_REQUEST, "The body claims to be base64 and is not.".to_owned())
-            }
-            Self::BodyNotDocumented => {
-                (StatusCode::BAD_REQUEST, "The body is not the documented JSON.".to_owned())
             }
             Self::BodyTooLarge { bytes } => (
                 StatusCode::PAYLOAD_TOO_LARGE,

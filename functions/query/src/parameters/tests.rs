@@ -19,6 +19,7 @@ fn reads_a_day_with_every_filter() {
             provider: Some(Provider::Telnyx),
             source: Some("kenya-prod".to_owned()),
             status: Some("no_answer".to_owned()),
+            scope: Scope::All,
         },
         limit: 200,
         before: Some("2026-06-27T10:05:00.000Z#telnyx#default#c1".to_owned()),

@@ -96,12 +96,14 @@ async fn tells_the_ways_in_which_a_connection_fails_without_the_url() {
 #[test]
 fn credentials_go_to_the_very_hosts_they_are_for_and_only_over_https() {
     let source = source(
-        r#","recording_hosts":["api.example.com",".example.com"],"recording_authorization":"Bearer canary""#,
+        r#","recording_hosts":["api.example.com",".example.com"],"recording_authorization":"Bearer canary",
+        "recording_authorization_hosts":["api.example.com"]"#,
     );
     let link = Link::new("https://api.example.com/r");
     let credentials = |url: &str| production().credentials(&target(url), &source);
     assert!(credentials(link.expose()).is_some_and(|value| value.is_sensitive()));
     assert!(credentials("https://API.example.com./r").is_some());
+    // To be allowed is not enough.
     for url in ["https://cdn.example.com/r", "https://example.com/r", "https://evil.net/r"] {
         assert!(credentials(url).is_none(), "{url}");
     }

@@ -34,7 +34,7 @@ pub fn is_listed(host: &str, hosts: &[String]) -> bool {
     })
 }
 
-/// Whether a source's list names this host itself, and not only a parent of it.
+/// Whether a list names this very host, and not only a parent of it.
 pub(crate) fn is_listed_exactly(host: &str, hosts: &[String]) -> bool {
     hosts.iter().any(|entry| !entry.starts_with('.') && plain(host) == plain(entry))
 }

@@ -12,7 +12,13 @@ pub(super) struct Calls {
     pub(super) by: By,
     /// The resources, as the template names them.
     pub(super) on: &'static [&'static str],
+    /// The partition keys that the calls are limited to, as patterns; `<reader>` is as in [`SOURCES`]. None for calls
+    /// on indexes, on objects and on whatever else has none, and for those that must reach every call.
+    pub(super) under: &'static [&'static str],
 }
+
+/// The partition keys of a provider: of calls, and of bodies that name no call.
+const OWN_KEYS: &[&str] = &["CALL#<reader>#*", "EVENT#<reader>#*"];
 
 /// Who reaches a call.
 pub(super) enum By {
@@ -76,36 +82,68 @@ const SOURCES: &str =
 
 /// Where the calls of operations are, who makes them, and on what.
 pub(super) const CALLS: &[Calls] = &[
-    Calls { at: "shared/src/ledger.rs", of: &["get_item"], by: Ledger(&["warm_up"]), on: &[TABLE] },
+    Calls {
+        at: "shared/src/ledger.rs",
+        of: &["get_item"],
+        by: Ledger(&["warm_up"]),
+        on: &[TABLE],
+        under: OWN_KEYS,
+    },
     Calls {
         at: "shared/src/ledger/write.rs",
         of: &["transact_write_items"],
         by: Ledger(&["apply"]),
         on: &[TABLE],
+        under: OWN_KEYS,
     },
     Calls {
         at: "shared/src/ledger/values.rs",
         of: &["put_object"],
         by: Ledger(&["apply"]),
         on: &[EVIDENCE, QUARANTINE, VALUES],
+        under: &[],
     },
     Calls {
         at: "shared/src/ledger/jobs.rs",
         of: &["query"],
         by: Ledger(&["due"]),
         on: &["${CallsTable.Arn}/index/work"],
+        under: &[],
     },
     Calls {
         at: "shared/src/ledger/jobs/change.rs",
         of: &["update_item"],
         by: Ledger(&["lease", "renew", "finish", "make_due"]),
         on: &[TABLE],
+        under: &["CALL#*"],
     },
     Calls {
         at: "shared/src/ledger/read/story.rs",
         of: &["query"],
         by: Ledger(&["story", "recording"]),
         on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/read/raw.rs",
+        of: &["query"],
+        by: Ledger(&["delivery"]),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/audit.rs",
+        of: &["put_item"],
+        by: Ledger(&["note"]),
+        on: &[TABLE],
+        under: &["AUDIT#*"],
+    },
+    Calls {
+        at: "shared/src/ledger/audit.rs",
+        of: &["query"],
+        by: Ledger(&["notes"]),
+        on: &[TABLE],
+        under: &[],
     },
     Calls {
         at: "shared/src/ledger/read/listing.rs",
@@ -116,8 +154,9 @@ pub(super) const CALLS: &[Calls] = &[
             "${CallsTable.Arn}/index/by-from",
             "${CallsTable.Arn}/index/by-to",
         ],
+        under: &[],
     },
-    Calls { at: "shared/src", of: &["get_parameters_by_path"], by: Everyone, on: &[SOURCES] },
+    Calls { at: "shared/src", of: &["get_parameters_by_path"], by: Everyone, on: &[SOURCES], under: &[] },
     Calls {
         at: "functions/recordings/src/upload",
         of: &[
@@ -131,12 +170,27 @@ pub(super) const CALLS: &[Calls] = &[
         ],
         by: Own("recordings"),
         on: &[RECORDINGS],
+        under: &[],
     },
-    Calls { at: "functions/query/src/large.rs", of: &["get_object"], by: Own("query"), on: &[VALUES] },
+    Calls {
+        at: "functions/query/src/large.rs",
+        of: &["get_object"],
+        by: Own("query"),
+        on: &[VALUES],
+        under: &[],
+    },
+    Calls {
+        at: "functions/query/src/delivery.rs",
+        of: &["get_object"],
+        by: Own("query"),
+        on: &[EVIDENCE, QUARANTINE],
+        under: &[],
+    },
     Calls {
         at: "functions/query/src/recording.rs",
         of: &["get_object"],
         by: Own("query"),
         on: &[RECORDINGS],
+        under: &[],
     },
 ];

@@ -28,6 +28,8 @@ pub(super) struct Need {
     pub(super) resource: String,
     /// Whether the object is put in parts.
     pub(super) in_parts: bool,
+    /// The partition keys that it is limited to.
+    pub(super) under: Vec<String>,
 }
 
 impl Code {
@@ -104,6 +106,12 @@ impl Code {
                 problems.push(format!("{resource} is not in the code any more"));
             }
         }
+        for pattern in CALLS.iter().flat_map(|row| row.under) {
+            let beginning = pattern.trim_end_matches('*').replace("<reader>", "{provider}");
+            if !ours.contains(&format!("\"{beginning}")) {
+                problems.push(format!("no key begins like {pattern} any more"));
+            }
+        }
         let led: BTreeSet<_> = CALLS
             .iter()
             .flat_map(|row| if let By::Ledger(names) = row.by { names } else { &[] as &[&str] })
@@ -137,11 +145,13 @@ impl Code {
                     actions.push("s3:PutObjectTagging");
                 }
                 let in_parts = operation.contains("part");
+                let under: Vec<_> = row.under.iter().map(|keys| keys.replace("<reader>", function)).collect();
                 for resource in row.on.iter().flat_map(|resource| resources(resource, function)) {
                     needs.extend(actions.iter().map(|action| Need {
                         action,
                         resource: resource.clone(),
                         in_parts: in_parts && *action == "s3:PutObject",
+                        under: under.clone(),
                     }));
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
+use std::net::SocketAddr;
 
 use anyhow::{Context, ensure};
 use aws_credential_types::Credentials;
@@ -41,6 +42,8 @@ pub(super) const ODD_IDS: [&str; 9] =
 
 /// The stores, the webhooks in front of them, and the reader.
 pub(super) struct Bundle {
+    /// Where the table is, and where the bucket is.
+    pub(super) stores: [SocketAddr; 2],
     pub(super) aws: Aws,
     pub(super) ledger: Ledger,
     pub(super) sources: Sources,
@@ -66,10 +69,11 @@ impl Bundle {
             sources[provider.name()]["default"] = provider.source_keys(&keys());
         }
         sources["sautikit"]["kenya"] = sources["sautikit"]["default"].clone();
+        sources["sautikit"]["default"]["late"] = json!("quarantine");
         sources["agni"]["default"]["account"] = json!(ORG);
         let sources = Sources::from_json(&sources.to_string())?;
         let (ledger, query) = reader(&aws);
-        Ok(Self { aws, ledger, sources, query })
+        Ok(Self { stores: [table.address, bucket.address], aws, ledger, sources, query })
     }
 
     /// Delivers a body as its provider would, and expects to hear what became of it.
@@ -163,6 +167,14 @@ impl Bundle {
     }
 }
 
+impl Bundle {
+    /// A read API with these readers, as they are configured under `query`.
+    pub(super) fn read_by(&self, readers: Value) -> anyhow::Result<Query> {
+        let sources = Sources::from_json(&json!({ "query": readers }).to_string())?;
+        Ok(Query::new(self.ledger.clone(), self.aws.s3(), BUCKET.to_owned(), sources))
+    }
+}
+
 pub(super) fn reader(aws: &Aws) -> (Ledger, Query) {
     let ledger = Ledger::new(aws, TABLE, BUCKET, 400);
     let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), reading(TOKEN));
@@ -214,6 +226,9 @@ pub(super) fn request(method: Method, path: &[(&str, &str)], query: &str) -> Req
         ["provider", "source", "call_id", "recording_id"] => {
             "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}"
         }
+        ["provider", "source", "call_id", "delivery_id"] => {
+            "/calls/{provider}/{source}/{call_id}/deliveries/{delivery_id}"
+        }
         _ => "/other",
     };
     let path: HashMap<_, _> =
@@ -232,10 +247,20 @@ pub(super) fn request(method: Method, path: &[(&str, &str)], query: &str) -> Req
 }
 
 pub(super) fn authorized(method: Method, path: &[(&str, &str)], query: &str) -> Request {
-    let mut request = request(method, path, query);
+    bearing(TOKEN, request(method, path, query))
+}
+
+/// A request with a reader's token.
+pub(super) fn bearing(token: &str, mut request: Request) -> Request {
     request
         .headers
-        .extend(HeaderValue::from_str(&format!("Bearer {TOKEN}")).map(|value| (AUTHORIZATION, value)));
+        .extend(HeaderValue::from_str(&format!("Bearer {token}")).map(|value| (AUTHORIZATION, value)));
+    request
+}
+
+/// The request for another attempt to copy a recording, or for whatever else is below it.
+pub(super) fn below(route_end: &str, mut request: Request) -> Request {
+    request.route.push_str(route_end);
     request
 }
 

@@ -4,9 +4,10 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 
 use super::walk::{Read, Walked, walk};
 use crate::ledger::item::call::Columns;
-use crate::ledger::item::{Item, PK, get_text, text};
+use crate::ledger::item::{Item, PK, get_text, names, text};
 use crate::ledger::{Ledger, StoreError, key, unavailable};
 use crate::provider::Provider;
+use crate::reader::Scope;
 
 /// Which calls to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Filter {
     pub source: Option<String>,
     /// Its status; `unknown` for calls without one.
     pub status: Option<String>,
+    /// The sources that whoever asks may see.
+    pub scope: Scope,
 }
 
 /// A part of a list.
@@ -104,7 +107,8 @@ impl Ledger {
             }
         };
         let found = answer.items.unwrap_or_default();
-        let found = found.into_iter().filter_map(|item| Some((time_key(&item)?, item))).collect();
+        let found = found.into_iter().filter(|item| listing.filter.is_in_scope(item));
+        let found = found.filter_map(|item| Some((time_key(&item)?, item))).collect();
         Ok(Read { found, down_to })
     }
 }
@@ -151,6 +155,12 @@ impl Filter {
             query = query.expression_attribute_names("#status", "status");
         }
         if conditions.is_empty() { query } else { query.filter_expression(conditions.join(" AND ")) }
+    }
+
+    /// Whether whoever asks may see an item. This is no condition of the query, which has room for some hundred
+    /// sources only; what is left out is asked for and paid for in either case.
+    fn is_in_scope(&self, item: &Item) -> bool {
+        names(item).is_some_and(|(provider, source, _)| self.scope.has(provider, source))
     }
 
     /// The start of the partition keys of the calls of the provider and the source, as far as they are given.

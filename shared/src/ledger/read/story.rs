@@ -53,7 +53,8 @@ impl Ledger {
         Ok(Some(Story { pk, call, recordings, deliveries }))
     }
 
-    /// One recording's copy job; `None` if no link to it was ever delivered.
+    /// One recording's copy job, by any id under which the recording was announced; `None` if no link to it
+    /// was ever delivered.
     ///
     /// # Errors
     /// The table did not answer.
@@ -66,7 +67,14 @@ impl Ledger {
     ) -> Result<Option<Recording>, StoreError> {
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
         let items = self.read_partition(&pk, Some(key::recording_sk(recording_id))).await?;
-        Ok(items.first().map(Recording::read))
+        if let Some(item) = items.first() {
+            return Ok(Some(Recording::read(item)));
+        }
+        let Some(Story { call, recordings, .. }) = self.story(provider, source, call_id).await? else {
+            return Ok(None);
+        };
+        let ids = call.record.ids_of_recording(recording_id);
+        Ok(recordings.into_iter().find(|recording| ids.contains(&&*recording.recording_id)))
     }
 
     /// The items of a partition, or the one with a sort key, in the order of their keys.

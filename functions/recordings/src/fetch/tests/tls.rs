@@ -76,8 +76,9 @@ async fn a_trusted_origin_is_fetched_and_gets_the_credentials() {
     let authority = Authority::new();
     let server = serve(authority.certify(&params(NAME)), Ending::Proper, OK).await;
     let (fetcher, _) = fetcher_that_trusts(short(Policy::local()), &here(), authority.roots());
-    let source =
-        source(r#","recording_hosts":["media.example.com"],"recording_authorization":"Bearer canary""#);
+    let source = source(
+        r#","recording_authorization_hosts":["media.example.com"],"recording_authorization":"Bearer canary""#,
+    );
     let url = format!("https://{NAME}:{}/r", server.port);
     assert_eq!(copied(&fetcher, &source, &url, None).await, Ok(b"RIFF".to_vec()));
     let heads = server.heads();
@@ -145,8 +146,9 @@ async fn credentials_do_not_go_where_https_leads_to_http() {
     );
     let server = serve(authority.certify(&params(NAME)), Ending::Proper, &redirect).await;
     let (fetcher, _) = fetcher_that_trusts(short(Policy::local()), &here(), authority.roots());
-    let source =
-        source(r#","recording_hosts":["media.example.com"],"recording_authorization":"Bearer canary""#);
+    let source = source(
+        r#","recording_authorization_hosts":["media.example.com"],"recording_authorization":"Bearer canary""#,
+    );
     let url = format!("https://{NAME}:{}/r", server.port);
     assert_eq!(copied(&fetcher, &source, &url, None).await, Ok(b"RIFF".to_vec()));
     assert!(server.heads()[0].contains("bearer canary"));

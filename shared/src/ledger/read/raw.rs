@@ -1,0 +1,68 @@
+//! One delivery as it came: the kept headers, and the body byte for byte.
+
+use super::Delivery;
+use crate::ledger::evidence::Request;
+use crate::ledger::item::delivery::{self, State};
+use crate::ledger::item::{self, Item, text};
+use crate::ledger::key::{self, Key};
+use crate::ledger::packing::UnpackError;
+use crate::ledger::{Ledger, StoreError, unavailable};
+use crate::provider::Provider;
+
+/// A delivery with its evidence.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// What a call's story shows of it.
+    pub delivery: Delivery,
+    /// The headers and the body.
+    pub evidence: Evidence,
+}
+
+/// Where the headers and the body of a delivery are.
+#[derive(Clone, Debug)]
+pub enum Evidence {
+    /// Here.
+    Inline(Request),
+    /// In the bucket, packed, under this key.
+    InBucket(String),
+    /// Here, and can't be unpacked.
+    Damaged(UnpackError),
+}
+
+impl Ledger {
+    /// One delivery of a call, by its [`Delivery::delivery_id`]; `None` if there is none, or none any more.
+    ///
+    /// Consistent: what a webhook has answered 200 to is there.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn delivery(
+        &self,
+        provider: Provider,
+        source: &str,
+        call_id: &str,
+        delivery_id: &str,
+    ) -> Result<Option<Raw>, StoreError> {
+        let Some(event_body) = key::delivery_of(delivery_id) else { return Ok(None) };
+        let Key { pk, .. } = key::call(provider.name(), source, call_id);
+        let query = (self.client.query().table_name(&self.table).consistent_read(true))
+            .key_condition_expression("pk = :pk AND sk = :sk")
+            .expression_attribute_values(":pk", text(&pk))
+            .expression_attribute_values(":sk", text(key::delivery_sk(&event_body)));
+        let answer = query.send().await.map_err(|error| unavailable(&error))?;
+        let raw = |item: &Item| Raw { delivery: Delivery::read(item), evidence: evidence(&pk, item) };
+        Ok(answer.items().first().map(raw))
+    }
+}
+
+fn evidence(pk: &str, item: &Item) -> Evidence {
+    match delivery::request(item) {
+        Some(Ok(request)) => Evidence::Inline(request),
+        Some(Err(error)) => Evidence::Damaged(error),
+        None => {
+            let state = State::of(item).unwrap_or(State::Applied);
+            let sha256 = item::get_bytes(item, "body_sha256").map(hex::encode).unwrap_or_default();
+            Evidence::InBucket(delivery::evidence_key(state, pk, &sha256))
+        }
+    }
+}
