@@ -41,7 +41,8 @@ pub async fn run() -> anyhow::Result<()> {
     let mut samples = Vec::new();
     for name in sample::names() {
         let mut sample = Sample::load(name)?;
-        sample.link(&format!("http://{media}/{name}.wav?X-Amz-Signature=local"))?;
+        let recording = sample.recording_name();
+        sample.link(&format!("http://{media}/{recording}.wav?X-Amz-Signature=local"))?;
         samples.push(sample);
     }
     let deliveries = 2 * samples.len();

@@ -18,7 +18,7 @@ pub fn pending(call_id: &str, recording_id: &str, url: &str) -> (Key, HashMap<St
         expires_at: None,
         size_bytes: None,
     };
-    let mut item = recording::write(&pk, call_id, &link, Timestamp::now());
+    let mut item = recording::write(&pk, call_id, &link.recording_id, &link, Timestamp::now());
     item.insert("object_day".to_owned(), AttributeValue::S("2026/06/27".to_owned()));
     (recording::key_of(&pk, recording_id), item)
 }

@@ -159,6 +159,25 @@ impl Sample {
         Ok(())
     }
 
+    /// The name of the recording that it links, without extension, so that samples that link one recording have
+    /// one name; the sample's own name if that can't be told.
+    pub fn recording_name(&self) -> String {
+        let link = self.recording_path().and_then(|path| match self.provider.body_format() {
+            BodyFormat::Form => form_urlencoded::parse(self.body.as_bytes())
+                .find(|(name, _)| name == path)
+                .map(|(_, link)| link.into_owned()),
+            BodyFormat::Json => {
+                let body: Value = serde_json::from_str(&self.body).ok()?;
+                body.pointer(&format!("/{}", path.replace('.', "/")))?.as_str().map(str::to_owned)
+            }
+        });
+        let file = link.as_deref().and_then(|link| link.split(['?', '#']).next()?.rsplit('/').next());
+        let name = file.and_then(|file| file.split('.').next()).unwrap_or_default();
+        let is_plain =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if is_plain { name.to_owned() } else { self.name.clone() }
+    }
+
     /// The field of the body that links its recording, if this kind of event links one.
     pub fn recording_path(&self) -> Option<&'static str> {
         let path = self.provider.recording_field();

@@ -20,7 +20,7 @@ use shared::event::{BodyFormat, Normalized};
 use shared::ledger::{Entry, Seen, plan};
 use shared::proof::{Ed25519Signer, Scheme, SenderKeys, Unverified};
 use shared::provider::{Provider, Verified};
-use shared::record::{Record, merge};
+use shared::record::{Beside, Record, merge};
 use shared::source::Source;
 use shared::sources::Sources;
 use shared::timestamp::Timestamp;
@@ -120,7 +120,7 @@ impl Case {
 
     fn entry(&self) -> Entry {
         let (verified, normalized) = self.normalized();
-        Entry::new(self.provider, "default", self.received_at, &self.headers, &verified, normalized)
+        Entry::new(self.provider, &self.source, self.received_at, &self.headers, &verified, normalized)
     }
 
     /// Verify, normalize, pack, plan: all of our own computing for a delivery, up to the request's items.
@@ -167,9 +167,13 @@ fn merging(criterion: &mut Criterion) {
             criterion::BatchSize::SmallInput,
         );
     });
-    let stored = completed.store(|_, _| None).unwrap();
+    let stored = completed.store(|_, _| None, |_| 0).unwrap();
     criterion.bench_function("read a stored record", |bencher| {
-        bencher.iter(|| Record::restore(&stored.core, Vec::new(), |_| None, serde_json::Map::new()).unwrap());
+        bencher.iter(|| {
+            let transcript = serde_json::Map::new();
+            let (column, body) = (|_: &str| None, |_| Some([0; 16]));
+            Record::restore(&stored.core, Beside { columns: Vec::new(), column, transcript, body }).unwrap()
+        });
     });
 }
 

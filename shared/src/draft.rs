@@ -9,7 +9,7 @@ use crate::payload::{Leftovers, Payload};
 use crate::record::{Path, Record, Stamp, field};
 use crate::source::Source;
 use crate::status::{Spelling, Status};
-use crate::timestamp::{Timestamp, rfc3339};
+use crate::timestamp::{self, Timestamp, Written, Zone, rfc3339};
 
 mod recording;
 
@@ -18,6 +18,8 @@ mod recording;
 pub(crate) struct Draft {
     pub(crate) record: Record,
     link: Option<RecordingLink>,
+    /// How much the body says; see [`Stamp::weight`].
+    weight: u32,
 }
 
 /// The paths of one side of a call.
@@ -31,23 +33,28 @@ pub(crate) const FROM: Side = Side { raw: "from.raw", e164: "from.e164", sip_uri
 pub(crate) const TO: Side = Side { raw: "to.raw", e164: "to.e164", sip_uri: "to.sip_uri" };
 
 impl Draft {
-    /// Returns the event of a call, with every field stamped.
+    /// Returns the event of a call. Its time and sequence are milliseconds since the Unix epoch, and the
+    /// provider's own number.
     pub(crate) fn finish(
-        mut self,
+        self,
         kind: String,
         call_id: String,
         dedupe_key: Option<String>,
-        stamp: Stamp,
+        occurred_at: Option<Timestamp>,
+        sequence: Option<i64>,
     ) -> Normalized {
-        self.record.stamp(stamp);
-        let Self { record, link: recording } = self;
+        let Self { record, link: recording, weight } = self;
+        let occurred_at = occurred_at.map(|time| time.as_millisecond());
+        let stamp = Stamp { occurred_at, sequence, weight, ..Stamp::default() };
         Normalized::Event(Box::new(CallEvent { kind, dedupe_key, call_id, stamp, record, recording }))
     }
 
     /// Sets the number or address of one side.
     pub(crate) fn party(&mut self, side: &Side, raw: Option<String>) {
         let Some(raw) = raw else { return };
-        if party::is_sip(&raw) {
+        if party::is_nobody(&raw) {
+            // Neither a number nor an address, whatever it looks like.
+        } else if party::is_sip(&raw) {
             self.record.set(side.sip_uri, Value::from(raw.as_str()));
         } else if let Some((number, derivation)) = party::e164(&raw) {
             match derivation {
@@ -98,6 +105,7 @@ impl Draft {
 
     /// Adds what reading a payload left.
     pub(crate) fn leftovers(&mut self, payload: Payload<'_>) {
+        self.weight = self.weight.saturating_add(payload.weight());
         let Leftovers { extensions, warnings } = payload.into_leftovers();
         for (path, value) in extensions {
             self.record.set(path, value);
@@ -113,9 +121,13 @@ impl Draft {
         self.record.set(field("extensions", name), Value::from(raw));
     }
 
-    /// Sets a time.
-    pub(crate) fn time(&mut self, path: &'static str, time: Option<Timestamp>) {
-        self.record.set(path, time.map(|time| Value::from(rfc3339(time))));
+    /// Sets a time. One that was written without a zone is derived.
+    pub(crate) fn time(&mut self, path: impl Into<Path>, time: Option<Written>) {
+        let Some(Written { at, zone }) = time else { return };
+        match zone {
+            Zone::Stated => self.record.set(path, Value::from(rfc3339(at))),
+            Zone::Assumed => self.record.derive(path, Value::from(rfc3339(at))),
+        }
     }
 
     /// Sets a field that the payload states.
@@ -148,9 +160,10 @@ impl Draft {
 /// Returns the id of the call.
 ///
 /// # Errors
-/// The body names no call, or its id is too long for a key.
+/// The body names no call, or none that can be read, or its id is too long for a key.
 pub(crate) fn call_id(payload: &mut Payload<'_>, name: &'static str) -> Result<String, Unusable> {
-    let call_id = payload.id(name).ok_or(Unusable::CallIdMissing)?;
+    let missing = if payload.is_mended() { Unusable::Unreadable } else { Unusable::CallIdMissing };
+    let call_id = payload.id(name).ok_or(missing)?;
     if call_id.len() > MAX_ID_BYTES { Err(Unusable::CallIdTooLong) } else { Ok(call_id) }
 }
 
@@ -188,14 +201,18 @@ pub(crate) fn renamed(mut object: Map<String, Value>, names: &[(&str, &str)]) ->
     object
 }
 
-/// Writes the times of an object, its members `at` and `created_at`, as the ledger writes times. Text
-/// that is not a time stays as it is.
+/// Writes the times of an object, its members `at` and `created_at`, as the ledger writes times. A time that
+/// stands for none is null; what is no time, or has no zone, stays as it is.
 pub(crate) fn with_times(mut object: Map<String, Value>) -> Map<String, Value> {
     for name in ["at", "created_at"] {
-        if let Some(Value::String(text)) = object.get_mut(name)
-            && let Some(time) = crate::timestamp::parse(text, None)
-        {
-            *text = rfc3339(time);
+        let Some(value) = object.get_mut(name) else { continue };
+        let time = match value {
+            Value::String(text) => timestamp::read(text, None),
+            Value::Number(number) => timestamp::read(&number.to_string(), None),
+            _ => None,
+        };
+        if let Some(time) = time {
+            *value = if time.is_unset() { Value::Null } else { Value::from(rfc3339(time.at)) };
         }
     }
     object

@@ -41,9 +41,9 @@ pub struct CallEvent {
     pub dedupe_key: Option<String>,
     /// The provider's id of the call.
     pub call_id: String,
-    /// When it happened, among the call's events.
+    /// The place of its body among the call's bodies.
     pub stamp: Stamp,
-    /// The fields that it states, each with the stamp.
+    /// What it states, all with the stamp.
     pub record: Record,
     /// The recording to copy, if it links one.
     pub recording: Option<RecordingLink>,

@@ -75,10 +75,10 @@ pub enum Scheme {
 pub enum Freshness {
     /// Within it, or no time was signed.
     Fresh,
-    /// Signed too long ago: perhaps a replay, perhaps a late retry.
-    Stale,
-    /// Signed too far ahead of our clock.
-    Future,
+    /// Signed too long ago, by so many seconds: a late retry, or a replay.
+    Stale(i64),
+    /// Signed too far ahead of our clock, by so many seconds.
+    Future(i64),
 }
 
 /// Why a delivery is rejected. The sender can fix it, unless the request is forged.
@@ -167,12 +167,23 @@ impl Freshness {
         let now = i128::from(received_at.as_second());
         let age = now - i128::from(signed_at_seconds);
         let tolerance = i128::from(tolerance.as_secs());
-        if age > tolerance {
-            Self::Stale
-        } else if -age > tolerance {
-            Self::Future
-        } else {
+        let seconds = i64::try_from(age.abs()).unwrap_or(i64::MAX);
+        if age.abs() <= tolerance {
             Self::Fresh
+        } else if age > 0 {
+            Self::Stale(seconds)
+        } else {
+            Self::Future(seconds)
+        }
+    }
+
+    /// How late a delivery came, in seconds from the signed time to its arrival, negative if it was signed
+    /// ahead of our clock; `None` within the tolerance.
+    pub(crate) const fn late_seconds(self) -> Option<i64> {
+        match self {
+            Self::Fresh => None,
+            Self::Stale(seconds) => Some(seconds),
+            Self::Future(seconds) => Some(-seconds),
         }
     }
 }

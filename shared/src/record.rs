@@ -1,41 +1,46 @@
-//! The normalized record of one call, as registers that merge.
+//! The normalized record of one call, as values that merge.
 //!
-//! A record is a flat map from a field's path (`hangup.cause`) to the value some event gave it, with
-//! that event's [`Stamp`], and a few sets that only grow. One event normalizes to one record;
-//! [`merge`] folds records of the same call together. Because every field keeps the stamp that set
-//! it, the fold is commutative, associative and idempotent: order and repetition of deliveries
-//! cannot show.
+//! A record is a flat map from a field's path (`hangup.cause`) to the value that some body gave it, with that
+//! body's [`Stamp`], a few sets that only grow, and a few lists. One body normalizes to one record; [`merge`]
+//! folds records of the same call together. Every value keeps the stamp of its body, and stamps have one total
+//! order, so the fold is commutative, associative and idempotent: order and repetition of deliveries can't
+//! show.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use list::List;
 use registers::{Register, Registers};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod field;
+mod stamp;
 mod registers;
+mod list;
 mod merge;
 mod render;
+mod joined;
 mod large;
 mod stored;
 
 pub use field::{FIELDS, Field, field};
 pub use large::{LargeValue, Sized};
 pub use merge::merge;
-pub use stored::{Column, RecordError, Restored, Stored, TRANSCRIPT};
+pub use stamp::{BodyHash, Stamp};
+pub use stored::{Beside, Column, RecordError, Restored, Stored, TRANSCRIPT};
 
-/// The content of one or more events about one call.
+/// The content of one or more bodies about one call.
 #[derive(Clone, Default)]
 pub struct Record {
     registers: Registers,
+    sets: BTreeMap<Path, Set>,
     lists: BTreeMap<Path, List>,
 }
 
-/// The members of a list, in the order of their values.
+/// The members of a set, in the order of their values.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct List {
+struct Set {
     members: Vec<Value>,
     /// Further members that are in the bucket.
     large: Vec<LargeValue>,
@@ -43,36 +48,6 @@ struct List {
 
 /// A field's path: one of [`FIELDS`], or an entry of an open map such as `extensions.<name>`.
 pub type Path = Cow<'static, str>;
-
-/// When an event happened, for deciding which of two known values is the later one.
-///
-/// Ordered by rank, then sequence, then time; an event without a sequence is earlier than one with
-/// it, so the order is total.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Stamp {
-    /// 0 for the first body of a dedupe key. Negative for a revision of it, which may fill fields
-    /// but not change them; the more negative, the later it came.
-    #[serde(default, skip_serializing_if = "is_first")]
-    pub rank: i64,
-    /// The provider's own sequence number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequence: Option<i64>,
-    /// Milliseconds since the Unix epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub occurred_at: Option<i64>,
-}
-
-impl Stamp {
-    /// Whether it is empty: of the first body of an event without a time and a sequence.
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Whether a rank is that of the first body of a dedupe key.
-fn is_first(rank: &i64) -> bool {
-    *rank == 0
-}
 
 impl fmt::Debug for Record {
     /// Shows the names of the fields that are known, and no values: these are personal.
@@ -92,39 +67,29 @@ impl Record {
         self.put(path.into(), value.into(), true);
     }
 
-    /// Adds a member to one of the sets: `aliases`, `events`, `tool_calls`, `transcript.turns`,
-    /// `warnings`.
-    pub fn add(&mut self, set: &'static str, member: impl Into<Value>) {
-        insert(&mut self.list_mut(set).members, member.into());
+    /// Adds a member to one of the sets: `aliases`, `parent_call_aliases`, `events`, `warnings`, or
+    /// `recordings.<id>.links`.
+    pub fn add(&mut self, set: impl Into<Path>, member: impl Into<Value>) {
+        insert(&mut self.sets.entry(set.into()).or_default().members, member.into());
     }
 
-    /// Adds a list's members to one of the sets.
-    pub fn add_all(&mut self, set: &'static str, new: impl IntoIterator<Item = Value>) {
-        let mut new = new.into_iter().peekable();
-        if new.peek().is_some() {
-            let members = &mut self.list_mut(set).members;
-            members.extend(new);
-            members.sort_by(merge::compare);
+    /// Sets one of the lists, `tool_calls` or `transcript.turns`, to members in the order in which they were
+    /// sent. An empty list says nothing.
+    pub fn set_list(&mut self, list: &'static str, members: Vec<Value>) {
+        if !members.is_empty() {
+            self.lists.insert(Cow::Borrowed(list), List::of_body(members));
         }
     }
 
-    /// Completes the record of one event: every field gets the event's stamp.
+    /// Completes the record of one body: stamps every value with it.
     pub fn stamp(&mut self, stamp: Stamp) {
         self.registers.settle();
         for register in self.registers.iter_mut() {
             register.stamp = stamp;
         }
-    }
-
-    /// Returns the record as a revision: it may add fields to a call, and change none.
-    ///
-    /// `arrival` counts the changes the record had seen before; later revisions rank lower.
-    pub fn into_revision(mut self, arrival: u64) -> Self {
-        let rank = i64::try_from(arrival).map_or(i64::MIN, |arrival| -arrival.max(1));
-        for register in self.registers.iter_mut() {
-            register.stamp.rank = rank;
+        for list in self.lists.values_mut() {
+            list.stamp(stamp);
         }
-        self
     }
 
     /// The value of a field, if any event set it.
@@ -153,8 +118,9 @@ impl Record {
     }
 }
 
-/// Adds a member to a list that is in the order of its members.
+/// Adds a member to a set that is in the order of its members, unless it is there.
 fn insert(members: &mut Vec<Value>, member: Value) {
-    let position = members.partition_point(|other| merge::compare(other, &member).is_lt());
-    members.insert(position, member);
+    if let Err(place) = members.binary_search_by(|other| merge::compare(other, &member)) {
+        members.insert(place, member);
+    }
 }

@@ -100,7 +100,7 @@ async fn link_local_recording(client: &Client, base: &str, sample: &mut Sample) 
     if !base.starts_with("http://") {
         return Ok(());
     }
-    let path = format!("{SAMPLE_RECORDINGS}/{}.wav", sample.name);
+    let path = format!("{SAMPLE_RECORDINGS}/{}.wav", sample.recording_name());
     let request = HttpRequest {
         method: Method::HEAD,
         path: path.clone(),

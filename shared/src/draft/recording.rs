@@ -7,7 +7,7 @@ use url::Url;
 use super::Draft;
 use crate::event::RecordingLink;
 use crate::record::{Path, field};
-use crate::timestamp::{Timestamp, rfc3339};
+use crate::timestamp::{Timestamp, Written, rfc3339};
 
 /// The longest link that is taken; servers take no more than this in a request's first line.
 const MAX_URL_BYTES: usize = 8 * 1024;
@@ -26,13 +26,15 @@ impl Draft {
     ) -> Option<String> {
         let url = url.and_then(|url| self.usable(url));
         let recording_id = match (id, &url) {
-            (Some(id), _) => {
+            (Some(id), url) => {
                 self.set_recording(&id, "recording_id", Some(id.as_str()));
+                if let Some(url) = url {
+                    self.record.add_link(&id, &made_id(url));
+                }
                 id
             }
             (None, Some(url)) => {
-                let without_query = url.split(['?', '#']).next().unwrap_or_default();
-                let id = hex::encode(&Sha256::digest(without_query.as_bytes())[..16]);
+                let id = made_id(url);
                 self.record.derive(path(&id, "recording_id"), Value::from(id.as_str()));
                 id
             }
@@ -69,6 +71,11 @@ impl Draft {
         }
     }
 
+    /// Says when a recording started.
+    pub(crate) fn recording_started(&mut self, recording_id: &str, time: Option<Written>) {
+        self.time(path(recording_id, "started_at"), time);
+    }
+
     /// Sets one field of a recording.
     pub(crate) fn set_recording(
         &mut self,
@@ -88,6 +95,12 @@ impl Draft {
         self.record.add("warnings", "the link to the recording is too long for one");
         None
     }
+}
+
+/// The id of a recording that has none: made of its link without query and fragment.
+fn made_id(url: &str) -> String {
+    let without_query = url.split(['?', '#']).next().unwrap_or_default();
+    hex::encode(&Sha256::digest(without_query.as_bytes())[..16])
 }
 
 /// The record's path of a recording's field.

@@ -71,6 +71,17 @@ impl Applied {
         (self.len() < MAX_BODIES).then(|| Self([&self.0[..], event, body].concat()))
     }
 
+    /// The hash of the body at a place, from 0.
+    pub(super) fn body(&self, place: usize) -> Option<[u8; HASH_BYTES]> {
+        let pair = self.0.chunks_exact(2 * HASH_BYTES).nth(place)?;
+        pair[HASH_BYTES..].try_into().ok()
+    }
+
+    /// The first place of a body, from 0.
+    pub(super) fn place_of(&self, body: &[u8; HASH_BYTES]) -> Option<usize> {
+        self.0.chunks_exact(2 * HASH_BYTES).position(|pair| pair[HASH_BYTES..] == body[..])
+    }
+
     /// Each event and body in hex, `<event> <body>`.
     pub(super) fn hashes(&self) -> Vec<String> {
         let pairs = self.0.chunks_exact(2 * HASH_BYTES).map(|pair| pair.split_at(HASH_BYTES));
@@ -109,6 +120,13 @@ mod tests {
         assert_eq!(applied.know(&pair(1, 3)), Known::Event);
         assert_eq!(applied.know(&pair(3, 1)), Known::Nothing);
         assert_eq!(Applied::from_bytes(applied.as_bytes()), Ok(applied));
+    }
+
+    #[test]
+    fn a_body_is_found_by_its_place() {
+        let applied = Applied::default().with(&pair(1, 1)).unwrap().with(&pair(2, 3)).unwrap();
+        assert_eq!((applied.place_of(&[3; HASH_BYTES]), applied.place_of(&[2; HASH_BYTES])), (Some(1), None));
+        assert_eq!((applied.body(1), applied.body(2)), (Some([3; HASH_BYTES]), None));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
 
 use super::applied::{EventBody, first_bytes, hash};
 use super::evidence::{Evidence, kept_headers};
@@ -11,6 +10,7 @@ use super::key;
 use crate::event::{CallEvent, Normalized, Unusable};
 use crate::proof::{Freshness, Proof};
 use crate::provider::{Provider, Verified};
+use crate::source::{Late, Source};
 use crate::timestamp::Timestamp;
 
 /// A verified delivery with all that the ledger keeps of it.
@@ -78,29 +78,30 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
-    /// Prepares a verified delivery: a stale one is for quarantine, large evidence for the bucket.
+    /// Prepares a verified delivery: large evidence is for the bucket, and a late one for quarantine if its
+    /// source says so.
     pub fn new(
         provider: Provider,
-        source: &str,
+        source: &Source,
         received_at: Timestamp,
         headers: &HeaderMap,
         verified: &Verified,
         normalized: Normalized,
     ) -> Self {
         let body = verified.body();
-        let body_sha256: [u8; 32] = Sha256::digest(body).into();
-        let content = Content::new(verified.proof().freshness, normalized);
+        let body_sha256 = *verified.sha256();
+        let content = Content::new(source.late, verified.proof().freshness, normalized);
         let event = hash(content.dedupe_key(&body_sha256).as_bytes());
         let event_body = EventBody { event, body: first_bytes(&body_sha256) };
         let pk = match content.call_id() {
-            Some(call_id) => key::call(provider.name(), source, call_id).pk,
-            None => key::event_pk(provider.name(), source, &event_body),
+            Some(call_id) => key::call(provider.name(), &source.name, call_id).pk,
+            None => key::event_pk(provider.name(), &source.name, &event_body),
         };
         let kept = kept_headers(provider, headers);
         let evidence = Evidence::pack(provider, &kept, body);
         Self {
             provider,
-            source: source.to_owned(),
+            source: source.name.clone(),
             received_at,
             proof: verified.proof(),
             body_sha256,
@@ -145,11 +146,11 @@ impl Entry {
 }
 
 impl Content {
-    fn new(freshness: Freshness, normalized: Normalized) -> Self {
-        let reason = match freshness {
-            Freshness::Fresh => None,
-            Freshness::Stale => Some("stale"),
-            Freshness::Future => Some("future"),
+    fn new(late: Late, freshness: Freshness, normalized: Normalized) -> Self {
+        let reason = match (late, freshness) {
+            (Late::Apply, _) | (_, Freshness::Fresh) => None,
+            (Late::Quarantine, Freshness::Stale(_)) => Some("stale"),
+            (Late::Quarantine, Freshness::Future(_)) => Some("future"),
         };
         match (normalized, reason) {
             (Normalized::Event(event), None) => Self::Event(event),

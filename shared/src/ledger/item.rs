@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::key::Names;
 pub use super::key::{CALL, DELIVERY_PREFIX, PK, RECORDING_PREFIX, SK};
 
+pub mod audit;
 pub mod call;
 pub mod delivery;
 pub mod recording;
@@ -31,6 +32,11 @@ pub(super) const CALL_ID: &str = "call_id";
 pub const WORK_SHARD: &str = "work_shard";
 /// The sort key of the `work` index: when an item is due, or since when it waits.
 pub const WORK_DUE: &str = "work_due";
+
+/// The attributes that the `work` index projects, besides its own key and the table's: what the lists of
+/// recordings and of quarantined deliveries show.
+pub const WAITING: [&str; 7] =
+    [CALL_ID, "recording_id", "state", "kind", "reason", "last_error", "body_bytes"];
 
 /// A new item with its key and format.
 pub(super) fn item(pk: &str, sk: &str) -> Item {

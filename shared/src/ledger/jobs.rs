@@ -103,7 +103,7 @@ impl Leased {
 impl Due {
     /// Since when it is due.
     pub fn since(&self) -> Option<Timestamp> {
-        self.work_due.parse().ok()
+        key::work_time(&self.work_due).parse().ok()
     }
 }
 
@@ -178,9 +178,9 @@ impl Ledger {
             start
         });
         let page = (self.client.query().table_name(&self.table).index_name(WORK_INDEX))
-            .key_condition_expression("work_shard = :shard AND work_due <= :now")
+            .key_condition_expression("work_shard = :shard AND work_due < :until")
             .expression_attribute_values(":shard", text(&work_shard))
-            .expression_attribute_values(":now", text(rfc3339(now)))
+            .expression_attribute_values(":until", text(key::work_until(&rfc3339(now))))
             .set_exclusive_start_key(start)
             .limit(limit)
             .send()
@@ -231,7 +231,7 @@ impl Ledger {
 
     /// Ends a job whose item lacks what a copy needs. Nothing else would ever take it off the index.
     async fn end_unreadable(&self, key: &Key, lease: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.change(key, changes::end_unreadable(lease, now)).await.map(|_| ())
+        self.change(key, changes::end_unreadable(key, lease, now)).await.map(|_| ())
     }
 }
 

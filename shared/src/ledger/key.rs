@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::applied::{EventBody, hash};
+use crate::timestamp::{self, Timestamp, rfc3339};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -20,6 +21,9 @@ pub const CALL: &str = "CALL";
 pub const DELIVERY_PREFIX: &str = "DELIVERY#";
 /// The start of a recording's sort key.
 pub const RECORDING_PREFIX: &str = "RECORDING#";
+
+/// The start of the sort key of an entry of the audit trail.
+const AUDIT_PREFIX: &str = "AUDIT#";
 
 /// The longest name in bytes that stands in a key as it is; a longer one is replaced by its hash.
 /// DynamoDB takes sort keys of 1,024 bytes, S3 object keys as long.
@@ -95,6 +99,13 @@ pub fn delivery_id(sk: &str) -> Option<String> {
     Some(sk.strip_prefix(DELIVERY_PREFIX)?.replace('#', ""))
 }
 
+/// The event and the body of a delivery, from its id; `None` if it is not one.
+pub fn delivery_of(delivery_id: &str) -> Option<EventBody> {
+    let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok();
+    let (event, body) = delivery_id.split_at_checked(delivery_id.len() / 2)?;
+    Some(EventBody { event: bytes(event)?, body: bytes(body)? })
+}
+
 /// The folder of a call in the bucket, under `evidence/` or `values/`: `<provider>/<source>/<hash>/`.
 ///
 /// The hash is of the whole partition key, so no two calls share a folder.
@@ -106,6 +117,23 @@ pub fn folder(pk: &str) -> Option<String> {
 /// Where a call stands among others in the indexes: by time, then in a fixed order without meaning.
 pub fn time_key(time: &str, pk: &str) -> String {
     format!("{time}#{}", short(&hash(pk.as_bytes())[..6]))
+}
+
+/// Where an item stands in a partition of the `work` index: by time, then in a fixed order without meaning, so
+/// that no two items have the same place.
+pub fn work_due(time: &str, key: &Key) -> String {
+    format!("{time}#{}", short(&hash(format!("{}\n{}", key.pk, key.sk).as_bytes())[..6]))
+}
+
+/// Returns a place in the `work` index after everything that stands there at a time or before it, and before
+/// everything later.
+pub fn work_until(time: &str) -> String {
+    format!("{time}$")
+}
+
+/// The time in a place in the `work` index.
+pub fn work_time(work_due: &str) -> &str {
+    work_due.split('#').next().unwrap_or_default()
 }
 
 /// Bytes as text for keys: base64url without padding.
@@ -126,6 +154,39 @@ pub fn work_shard(what: &str, pk: &str) -> String {
 /// The partition of the `by-time` index that a day's calls stand in: `<day>#<shard>`.
 pub fn day_shard(day: &str, shard: u64) -> String {
     format!("{day}#{shard}")
+}
+
+/// The key of an entry of the audit trail.
+pub fn audit(time: Timestamp, nonce: u64) -> Key {
+    Key { pk: audit_pk(&timestamp::day(time)), sk: format!("{}#{nonce:016x}", audit_place(time)) }
+}
+
+/// The partition of the entries of a day, `YYYY-MM-DD`.
+pub fn audit_pk(day: &str) -> String {
+    format!("AUDIT#{day}")
+}
+
+/// A place in the audit trail: before all entries of a time, and after all earlier ones.
+pub fn audit_place(time: Timestamp) -> String {
+    format!("{AUDIT_PREFIX}{}", rfc3339(time))
+}
+
+/// The place before all entries of a day.
+pub fn audit_day_start(day: &str) -> String {
+    format!("{AUDIT_PREFIX}{day}T00:00:00.000Z")
+}
+
+/// The time of an entry or of a place.
+pub fn audit_time(place: &str) -> Option<&str> {
+    place.strip_prefix(AUDIT_PREFIX)?.split('#').next()
+}
+
+/// The day of the entries right before a place: at the start of a day, that is the day before. `None` if it is not a
+/// place.
+pub fn audit_day(place: &str) -> Option<String> {
+    let date: jiff::civil::Date = audit_time(place)?.get(..10)?.parse().ok()?;
+    let day = date.to_string();
+    if place > audit_day_start(&day).as_str() { Some(day) } else { Some(date.yesterday().ok()?.to_string()) }
 }
 
 /// Which of `count` shards a partition key belongs to; the same for ever (FNV-1a).

@@ -4,6 +4,7 @@
 //! with the items that are, and the next plan knows them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::applied::{Applied, Known};
@@ -11,9 +12,10 @@ use super::entry::{Content, Entry};
 use super::item::call::{self, Call, NewCall};
 use super::item::delivery::{self, State};
 use super::item::{self, Item, recording};
+use super::key;
 use super::values::Object;
 use crate::event::CallEvent;
-use crate::record::merge;
+use crate::record::{Record, merge};
 use crate::timestamp::rfc3339;
 
 /// The result of applying a delivery.
@@ -23,7 +25,7 @@ pub enum Outcome {
     Accepted,
     /// Seen before, byte for byte.
     Duplicate,
-    /// Another body for a known event: what it adds was applied.
+    /// Another body for a known event: merged like any other.
     Revised,
     /// Kept for a person to look at.
     Quarantined,
@@ -36,7 +38,8 @@ pub enum Outcome {
 pub struct Seen {
     call: Option<Call>,
     delivery: Option<Item>,
-    recording: Option<Item>,
+    /// The copy jobs that were looked for, by sort key; `None` where there is none.
+    recordings: BTreeMap<String, Option<Item>>,
     /// Whether a newer version wrote one of them.
     is_newer: bool,
 }
@@ -91,14 +94,40 @@ pub enum Condition {
     },
 }
 
+/// A write of a transaction, for learning from its failure.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    kind: Kind,
+    sk: String,
+    is_new: bool,
+}
+
+impl Write {
+    /// What is to be known of this write to learn from its failure.
+    pub fn tried(&self) -> Tried {
+        Tried {
+            kind: self.kind,
+            sk: item::get_text(&self.item, item::SK).unwrap_or_default().to_owned(),
+            is_new: self.condition == Condition::New,
+        }
+    }
+}
+
 impl Seen {
     /// Takes note of the item that was in the way of a write, or of its absence.
-    pub fn learn(&mut self, kind: Kind, found: Option<Item>) {
+    pub fn learn(&mut self, tried: &Tried, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
-        match kind {
+        match tried.kind {
             Kind::Call => self.call = found.as_ref().map(call::read),
             Kind::Delivery => self.delivery = found,
-            Kind::Recording => self.recording = found,
+            Kind::Recording => drop(self.recordings.insert(tried.sk.clone(), found)),
+        }
+    }
+
+    /// Takes note that nothing was in the way of a write, in a transaction that was cancelled for another one.
+    pub fn learn_free(&mut self, tried: &Tried) {
+        if tried.kind == Kind::Recording && tried.is_new {
+            self.recordings.insert(tried.sk.clone(), None);
         }
     }
 }
@@ -131,7 +160,6 @@ impl Planner<'_> {
 
     fn apply(self, event: &CallEvent) -> Plan {
         let Self { entry, seen, .. } = self;
-        let recording = self.recording(event);
         let nothing = Applied::default();
         let applied = match &seen.call {
             None => Some(&nothing),
@@ -144,19 +172,15 @@ impl Planner<'_> {
         if seen.is_newer {
             return self.quarantine("newer_format", None);
         }
-        let Some(applied) = applied else { return self.quarantine("record_unreadable", recording) };
-        let is_revision = known == Known::Event;
         let record = match &seen.call {
             None => Cow::Borrowed(&event.record),
             Some(call) if !call.unreadable.is_empty() => {
-                return self.quarantine("record_unreadable", recording);
+                return self.quarantine("record_unreadable", self.recording(event, &event.record));
             }
-            Some(call) => {
-                let record = event.record.clone();
-                let new = if is_revision { record.into_revision(call.columns.revision) } else { record };
-                Cow::Owned(merge(call.record.clone(), new))
-            }
+            Some(call) => Cow::Owned(merge(call.record.clone(), event.record.clone())),
         };
+        let recording = self.recording(event, &record);
+        let Some(applied) = applied else { return self.quarantine("record_unreadable", recording) };
         let Some(applied) = applied.with(&entry.event_body) else {
             return self.quarantine("too_many_events", recording);
         };
@@ -184,7 +208,7 @@ impl Planner<'_> {
         writes.push(Write { kind: Kind::Call, item, condition });
         writes.push(self.delivery(State::Applied, None));
         writes.extend(recording);
-        let outcome = if is_revision { Outcome::Revised } else { Outcome::Accepted };
+        let outcome = if known == Known::Event { Outcome::Revised } else { Outcome::Accepted };
         Plan::Transact { objects, writes, outcome }
     }
 
@@ -212,11 +236,19 @@ impl Planner<'_> {
     }
 
     /// The copy job of a link that is new, or newer than the one of the job that was seen.
-    fn recording(self, event: &CallEvent) -> Option<Write> {
+    ///
+    /// A recording that was announced under several ids has one job, under the id that came first. Which one
+    /// that is can't be told from the record, so each is looked for in turn.
+    fn recording(self, event: &CallEvent, record: &Record) -> Option<Write> {
         let Self { entry, seen, .. } = self;
         let link = event.recording.as_ref()?;
-        let Some(job) = &seen.recording else {
-            let item = recording::write(&entry.pk, &event.call_id, link, entry.received_at);
+        let known = seen.call.as_ref().map(|call| call.record.recording_ids()).unwrap_or_default();
+        let others = record.ids_of_recording(&link.recording_id).into_iter().filter(|id| known.contains(id));
+        let ids: Vec<&str> = [&*link.recording_id].into_iter().chain(others).collect();
+        let looked_for = |id: &&&str| seen.recordings.get(&key::recording_sk(id));
+        let Some(job) = ids.iter().find_map(|id| looked_for(&id).and_then(Option::as_ref)) else {
+            let id = ids.iter().find(|id| looked_for(id).is_none()).copied().unwrap_or(&link.recording_id);
+            let item = recording::write(&entry.pk, &event.call_id, id, link, entry.received_at);
             return Some(Write { kind: Kind::Recording, item, condition: Condition::New });
         };
         if item::is_newer(job) || !recording::is_newer_link(link, job) {

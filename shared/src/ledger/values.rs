@@ -112,7 +112,7 @@ pub(super) fn take_out_large(
     size: impl Fn(&Record) -> Result<usize, TooLargeError>,
 ) -> Result<Vec<Object>, TooLargeError> {
     let mut sizes = record.sizes();
-    sizes.sort_by(|one, other| (other.bytes, &one.path).cmp(&(one.bytes, &other.path)));
+    sizes.sort_by(|one, other| (other.bytes, &one.path, one.part).cmp(&(one.bytes, &other.path, other.part)));
     let mut objects = Vec::new();
     let mut left: Vec<Sized> = Vec::new();
     for sized in sizes {
@@ -144,9 +144,9 @@ pub(super) fn take_out_large(
     }
 }
 
-fn take_out(record: &mut Record, pk: &str, Sized { path, .. }: &Sized) -> Object {
+fn take_out(record: &mut Record, pk: &str, sized: &Sized) -> Object {
     let mut object = Object { key: String::new(), content: Bytes::new() };
-    record.take_out(path, |json| {
+    record.take_out(sized, |json| {
         let sha256 = hex::encode(Sha256::digest(json.as_bytes()));
         let bytes = json.len() as u64;
         object = Object { key: value_key(pk, &sha256), content: Bytes::from(json) };

@@ -42,14 +42,15 @@ impl Ledger {
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
             self.put_objects(&objects, deadline).await?;
-            let kinds: Vec<_> = writes.iter().map(|write| write.kind).collect();
+            let tried: Vec<_> = writes.iter().map(Write::tried).collect();
             let transact = self.transact(writes, &token);
             match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
                 Ok(()) => return Ok(outcome),
                 Err(Failure::Conditions(reasons)) => {
-                    for (kind, reason) in kinds.into_iter().zip(reasons) {
-                        if reason.code() == Some("ConditionalCheckFailed") {
-                            seen.learn(kind, reason.item);
+                    for (tried, reason) in tried.iter().zip(reasons) {
+                        match reason.code() {
+                            Some("ConditionalCheckFailed") => seen.learn(tried, reason.item),
+                            _ => seen.learn_free(tried),
                         }
                     }
                     token = new_token();

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{Provider, Verified};
 use crate::event::{CallEvent, Normalized, Unusable};
@@ -53,7 +54,9 @@ pub(super) fn verify(
 /// Normalizes a body as if it were verified.
 pub(super) fn normalize(provider: Provider, source: &Source, body: impl Into<Bytes>) -> Normalized {
     let proof = Proof { scheme: Scheme::UrlToken, freshness: Freshness::Fresh, key: 0 };
-    provider.normalize(source, &Verified { body: body.into(), proof })
+    let body: Bytes = body.into();
+    let sha256 = Sha256::digest(&body).into();
+    provider.normalize(source, &Verified { body, sha256, proof })
 }
 
 /// The event in a body that has one.

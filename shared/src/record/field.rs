@@ -16,8 +16,12 @@ pub struct Field {
 pub enum Shape {
     /// One value, null while unknown.
     Value,
-    /// A list that only grows.
+    /// Texts that are one value together; an empty list while unknown.
+    Texts,
+    /// A set that only grows.
     Set,
+    /// A list in the order in which it was sent.
+    List,
     /// An object whose names the provider chooses.
     Map,
 }
@@ -25,10 +29,33 @@ pub enum Shape {
 /// The path of the call's status.
 pub(super) const STATUS: &str = "status";
 
+/// Returns whether a path is one of a list.
+pub(super) fn is_list(path: &str) -> bool {
+    FIELDS.iter().any(|field| field.shape == Shape::List && field.path == path)
+}
+
 /// Returns whether a path is one of a status. Of two statuses, the one of the later event does not always stay.
 pub(super) fn is_status(path: &str) -> bool {
     path == STATUS || path == "dial.status" || path.ends_with(".provider_status")
 }
+
+/// Values that have several forms or parts, which always are of one body: the start of their paths.
+const IN_FORMS: [(&str, &str); 6] = [
+    ("from.", "from"),
+    ("to.", "to"),
+    ("duration_", "duration"),
+    ("hangup.", "hangup"),
+    ("dial.", "dial"),
+    ("cost.", "cost"),
+];
+
+/// Returns the name of the value that a path is of: the path itself, unless the value has several forms.
+pub(super) fn value_of(path: &str) -> &str {
+    IN_FORMS.into_iter().find(|(start, _)| path.starts_with(start)).map_or(path, |(_, value)| value)
+}
+
+/// The last part of the path of a recording's links, `recordings.<id>.links`: a set of marks that is not shown.
+pub(super) const LINKS: &str = "links";
 
 /// The path of the map whose entries have fields of their own: `recordings.<id>.<field>`.
 pub(super) const RECORDINGS: &str = "recordings";
@@ -36,7 +63,7 @@ pub(super) const RECORDINGS: &str = "recordings";
 /// Returns whether a path is in [`FIELDS`], or an entry of one of its maps.
 pub(super) fn is_known(path: &str) -> bool {
     FIELDS.iter().any(|field| match field.shape {
-        Shape::Value | Shape::Set => field.path == path,
+        Shape::Value | Shape::Texts | Shape::Set | Shape::List => field.path == path,
         Shape::Map => map_entry(field, path).is_some(),
     })
 }
@@ -53,6 +80,14 @@ pub fn field(map: &str, entry: &str) -> super::Path {
 
 const fn value(path: &'static str, about: &'static str) -> Field {
     Field { path, shape: Shape::Value, about }
+}
+
+const fn texts(path: &'static str, about: &'static str) -> Field {
+    Field { path, shape: Shape::Texts, about }
+}
+
+const fn list(path: &'static str, about: &'static str) -> Field {
+    Field { path, shape: Shape::List, about }
 }
 
 const fn set(path: &'static str, about: &'static str) -> Field {
@@ -111,7 +146,7 @@ pub const FIELDS: &[Field] = &[
     value("error.code", "The provider's error code."),
     value("error.message", "The provider's error message."),
     value("dial.call_id", "The call that this one dialled."),
-    set("dial.aliases", "Other ids of the dialled call."),
+    texts("dial.aliases", "Other ids of the dialled call."),
     value("dial.status", "The dialled call's status."),
     value("dial.duration_seconds", "The dialled call's duration, whole seconds."),
     value("stir.attestation", "The STIR/SHAKEN attestation level, A, B or C."),
@@ -129,14 +164,14 @@ pub const FIELDS: &[Field] = &[
     value("campaign.attempt", "Which attempt at the contact this call was, from 1."),
     value("campaign.follow_up_scheduled", "Whether another call was scheduled."),
     value("transcript.text", "The transcript as one text."),
-    set("transcript.turns", "The transcript, turn by turn."),
+    list("transcript.turns", "The transcript, turn by turn."),
     value("analysis.summary", "What the call was about."),
     value("analysis.sentiment", "positive, neutral or negative."),
     value("analysis.disposition", "How the call was classified."),
     value("analysis.goals_met", "Whether the call reached its goal."),
     value("analysis.next_steps", "What is to be done next."),
     map("analysis.variables", "What was extracted: {value, comment} by name."),
-    set("tool_calls", "What the agent called during or after the call."),
+    list("tool_calls", "What the agent called during or after the call."),
     map("metadata", "What the owner attached to the call."),
     value("links.console", "The call in the provider's console."),
     set("events", "The events this record was built from."),

@@ -1,107 +1,114 @@
 //! Folding two records of one call together.
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
-use super::registers::Register;
-use super::{List, Record, field};
+use super::registers::{Register, Registers};
+use super::{Record, Set, Stamp, field};
 use crate::status::Status;
 
-/// Everything both records know about a call.
+/// Everything that both records know about a call.
 ///
-/// Commutative, associative and idempotent. Where both know a field, the register that is greater
-/// in the order of `supersedes` stays; sets are united, a member that one side lists twice stays
-/// twice.
+/// Commutative, associative and idempotent. Where both know a value, the one that is greater in the order of
+/// `Rank` stays, with all the forms it has; sets are united; lists have the members of both.
 pub fn merge(one: Record, other: Record) -> Record {
-    let Record { registers, mut lists } = one;
-    let (mut one, mut others) = (
-        registers.into_ordered().into_iter().peekable(),
-        other.registers.into_ordered().into_iter().peekable(),
-    );
-    let mut registers = Vec::with_capacity(one.len().max(others.len()));
-    loop {
-        let order = match (one.peek(), others.peek()) {
-            (Some(left), Some(right)) => left.path.cmp(&right.path),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => break,
-        };
-        let (left, right) =
-            (if order.is_le() { one.next() } else { None }, if order.is_ge() { others.next() } else { None });
-        registers.extend(match (left, right) {
-            (Some(left), Some(right)) => Some(if supersedes(&right, &left).is_gt() { right } else { left }),
-            (left, right) => left.or(right),
-        });
-    }
-    drop_old_forms(&mut registers);
-    for (path, List { members, large }) in other.lists {
-        let known = lists.entry(path).or_default();
+    let Record { registers, mut sets, mut lists } = one;
+    let registers = merge_registers(registers, other.registers);
+    for (path, Set { members, large }) in other.sets {
+        let known = sets.entry(path).or_default();
         known.members = unite(std::mem::take(&mut known.members), members);
         known.large.extend(large);
         known.large.sort_unstable();
         known.large.dedup();
     }
-    Record { registers: registers.into_iter().collect(), lists }
+    for (path, list) in other.lists {
+        let known = lists.entry(path).or_default();
+        *known = std::mem::take(known).merge(list);
+    }
+    Record { registers, sets, lists }
 }
 
-/// Which of two registers stays: the first body of a key before its revisions, a terminal status
-/// before any other, then the later event, then a value that was read before one that was derived,
-/// then the order of the values' hashes.
-fn supersedes(one: &Register, other: &Register) -> Ordering {
-    let terminal = |register: &Register| {
-        field::is_status(&register.path) && register.value.as_str().is_some_and(is_terminal)
+/// Of each value the greater one, in all its forms.
+fn merge_registers(one: Registers, other: Registers) -> Registers {
+    let [one, other] = [one.into_ordered(), other.into_ordered()];
+    let (mut kept_ones, mut kept_others) = (vec![true; one.len()], vec![true; other.len()]);
+    let (mut left, mut right) = (values(&one).peekable(), values(&other).peekable());
+    let (mut left_start, mut right_start) = (0, 0);
+    while let (Some(l), Some(r)) = (left.peek(), right.peek()) {
+        let order = field::value_of(&l[0].path).cmp(field::value_of(&r[0].path));
+        if order.is_eq() {
+            let loses = if Rank::of(r) > Rank::of(l) {
+                &mut kept_ones[left_start..left_start + l.len()]
+            } else {
+                &mut kept_others[right_start..right_start + r.len()]
+            };
+            loses.fill(false);
+        }
+        if order.is_le() {
+            left_start += l.len();
+            left.next();
+        }
+        if order.is_ge() {
+            right_start += r.len();
+            right.next();
+        }
+    }
+    drop((left, right));
+    let kept = |registers: Vec<Register>, kept: Vec<bool>| {
+        registers.into_iter().zip(kept).filter_map(|(register, kept)| kept.then_some(register))
     };
-    (one.stamp.rank.cmp(&other.stamp.rank))
-        .then_with(|| terminal(one).cmp(&terminal(other)))
-        .then_with(|| one.stamp.cmp(&other.stamp))
-        .then_with(|| other.derived.cmp(&one.derived))
-        .then_with(|| compare_values(one, other))
+    kept(one, kept_ones).chain(kept(other, kept_others)).collect()
 }
 
-/// A fixed order of values, the same for values in the item and in the bucket: of a value in the bucket only
-/// the hash is known, so two different values are compared by their hashes.
-fn compare_values(one: &Register, other: &Register) -> Ordering {
-    if one.value == other.value && one.large == other.large {
-        return Ordering::Equal;
-    }
-    hash(one).cmp(&hash(other))
+/// The registers of each value, of registers in the order of their paths.
+fn values(registers: &[Register]) -> impl Iterator<Item = &[Register]> {
+    registers.chunk_by(|one, other| field::value_of(&one.path) == field::value_of(&other.path))
 }
 
-fn hash(register: &Register) -> Cow<'_, str> {
-    match &register.large {
-        Some(large) => Cow::Borrowed(&large.sha256),
-        None => Cow::Owned(hex::encode(Sha256::digest(register.value.to_string()))),
-    }
+/// The place of a value in the order that decides which of two values stands: (for a status: a final one
+/// before any other) then the time and the sequence of the event, then (for a status) the further one, then a
+/// value that was read before one that was derived, then the body that says more, then its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    is_final: bool,
+    occurred_at: Option<i64>,
+    sequence: Option<i64>,
+    status: u8,
+    is_derived: Reverse<bool>,
+    stamp: Stamp,
 }
 
-/// A call or a recording in such a status does not change any more.
-fn is_terminal(status: &str) -> bool {
-    status == "absent" || Status::from_name(status).is_some_and(Status::is_final)
-}
-
-/// Fields that are one value in several forms: the first is the provider's own, the others are made of
-/// it. A form of an older event is dropped if a newer event has the value.
-const FORMS: [(&str, &[&str]); 3] = [
-    ("from.raw", &["from.e164", "from.sip_uri"]),
-    ("to.raw", &["to.e164", "to.sip_uri"]),
-    ("hangup.raw", &["hangup.cause", "hangup.q850"]),
-];
-
-fn drop_old_forms(registers: &mut Vec<Register>) {
-    for (raw, forms) in FORMS {
-        let Some(newest) =
-            registers.iter().find(|register| register.path == raw).map(|register| register.stamp)
-        else {
-            continue;
-        };
-        registers.retain(|register| !forms.contains(&&*register.path) || register.stamp >= newest);
+impl Rank {
+    /// The rank of a value, given the registers of its forms: all are of one body.
+    pub(super) fn of(forms: &[Register]) -> Self {
+        let status = forms.iter().find(|register| field::is_status(&register.path));
+        let word = status.and_then(|register| register.value.as_str());
+        let (is_final, status) = word.map_or((false, 0), progress);
+        let stamp = forms[0].stamp;
+        let is_derived = forms.iter().all(|register| register.derived);
+        Self {
+            is_final,
+            occurred_at: stamp.occurred_at,
+            sequence: stamp.sequence,
+            status,
+            is_derived: Reverse(is_derived),
+            stamp,
+        }
     }
 }
 
-/// The union of two sorted lists; a member is kept as often as the list that has it most often.
+/// Returns whether a status of a call or a recording is final, and how far it has come.
+fn progress(status: &str) -> (bool, u8) {
+    // Of a recording: there is nothing to record.
+    if status == "absent" {
+        return (true, Status::NoAnswer as u8);
+    }
+    let known = Status::from_name(status).or_else(|| Status::from_word(status).map(|(status, _)| status));
+    known.map_or((false, 0), |status| (status.is_final(), status as u8))
+}
+
+/// The union of two sorted sets.
 pub(super) fn unite(one: Vec<Value>, other: Vec<Value>) -> Vec<Value> {
     let mut united = Vec::with_capacity(one.len().max(other.len()));
     let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());

@@ -4,18 +4,26 @@ use serde_json::{Map, Value, json};
 
 use super::Record;
 use super::field::{self, FIELDS, Shape};
+use super::list::List;
 use super::registers::Register;
 
 impl Record {
     /// The normalized record as nested JSON, with `derived[]` naming each value that was computed.
     ///
-    /// `recordings` is a list here, each entry with its `recording_id`.
+    /// `recordings` is a list here, each entry with its `recording_id`; a recording that was announced twice
+    /// is one.
     pub fn render(&self) -> Map<String, Value> {
+        self.joined().render_joined()
+    }
+
+    fn render_joined(&self) -> Map<String, Value> {
         let mut root = Map::new();
         for field in FIELDS {
             let value = match field.shape {
                 Shape::Value => self.get(field.path).cloned().unwrap_or(Value::Null),
+                Shape::Texts => self.get(field.path).cloned().unwrap_or_else(|| json!([])),
                 Shape::Set => self.render_set(field.path),
+                Shape::List => self.lists.get(field.path).map_or_else(Vec::new, List::shown).into(),
                 Shape::Map if field.path == field::RECORDINGS => self.render_recordings(),
                 Shape::Map => self
                     .entries(field)
@@ -53,18 +61,15 @@ impl Record {
 
     /// Whether any event had a transcript.
     pub fn has_transcript(&self) -> bool {
-        let list = self.lists.get("transcript.turns");
-        list.is_some_and(|list| !list.members.is_empty() || !list.large.is_empty())
-            || self.registers.get("transcript.text").is_some()
+        self.lists.contains_key("transcript.turns") || self.registers.get("transcript.text").is_some()
     }
 
     fn render_set(&self, path: &str) -> Value {
-        let mut members = self.lists.get(path).map_or_else(Vec::new, |list| list.members.clone());
-        // The sets are stored in the order of their values; people read them in the order of time.
+        let mut members = self.sets.get(path).map_or_else(Vec::new, |set| set.members.clone());
+        // The sets are stored in the order of their values; people read events in the order of time.
         members.sort_by_cached_key(|member| {
-            let number = |name: &str| member.get(name).and_then(Value::as_i64);
             let text = |name: &str| member.get(name).and_then(Value::as_str).map(str::to_owned);
-            (number("offset_ms"), number("sequence"), text("occurred_at"), text("created_at"), text("at"))
+            (text("occurred_at"), text("sent_at"), member.get("sequence").and_then(Value::as_i64))
         });
         Value::Array(members)
     }
@@ -81,7 +86,7 @@ impl Record {
     }
 
     /// `(recording id, field name, register)`, ordered by id.
-    fn recording_fields(&self) -> impl Iterator<Item = (&str, &str, &Register)> {
+    pub(super) fn recording_fields(&self) -> impl Iterator<Item = (&str, &str, &Register)> {
         let recordings = FIELDS.iter().filter(|field| field.path == field::RECORDINGS);
         // A recording's id may have dots, its fields have none.
         let mut fields: Vec<_> = recordings

@@ -23,7 +23,7 @@ async fn what_may_still_come_is_waited_for() -> anyhow::Result<()> {
         let item = bed.item(&key).await?;
         assert_eq!(text(&item, "state"), "retry", "{status}");
         assert_eq!(text(&item, "last_error"), format!("status: {}", &status[..3]));
-        assert_eq!(text(&item, "next_attempt_at"), text(&item, "work_due"));
+        assert_eq!(text(&item, "next_attempt_at"), key::work_time(text(&item, "work_due")));
         ensure!(text(&item, "work_due") > rfc3339(Timestamp::now()).as_str());
     }
     // Not due yet, then due.
@@ -52,7 +52,10 @@ async fn retry_after_is_heeded_and_the_expiry_before_it() -> anyhow::Result<()> 
     // A stream record that comes again must not cut the wait short.
     ensure!(bed.ledger.lease(&open, Timestamp::now(), 90).await?.job().is_none(), "leased before it was due");
     let wait = |item: &Item| -> anyhow::Result<i64> {
-        Ok(text(item, "work_due").parse::<Timestamp>()?.duration_since(Timestamp::now()).as_secs())
+        Ok(key::work_time(text(item, "work_due"))
+            .parse::<Timestamp>()?
+            .duration_since(Timestamp::now())
+            .as_secs())
     };
     let (open, closing) = (wait(&bed.item(&open).await?)?, wait(&bed.item(&closing).await?)?);
     ensure!((590..=600).contains(&open) && (200..=210).contains(&closing), "{open} {closing}");
@@ -77,7 +80,7 @@ async fn links_that_no_longer_work_are_expired() -> anyhow::Result<()> {
         assert_eq!(bed.sweep().await?.ended, 1);
         let item = bed.item(&key).await?;
         assert_eq!((text(&item, "state"), text(&item, "reason")), ("expired", "status"), "{status}");
-        ensure!(item.contains_key("url") && !item.contains_key("work_due"));
+        ensure!(item.contains_key("url") && text(&item, "work_shard").starts_with("ended#"));
     }
     Ok(())
 }
@@ -158,7 +161,8 @@ async fn credentials_go_to_their_hosts_and_not_across_origins() -> anyhow::Resul
     let far = Origin::of(wav(100)).await?;
     let location = format!("location: {}\r\n", far.url("/b"));
     let near = Origin::status("302 Found", &location, "").await?;
-    let source = json!({ "recording_hosts": ["127.0.0.1"], "recording_authorization": "Bearer canary" });
+    let source = json!({ "recording_hosts": ["127.0.0.1"], "recording_authorization": "Bearer canary",
+        "recording_authorization_hosts": ["127.0.0.1"] });
     let bed = Bed::with(policy(), source).await?;
     bed.announce("c", &near.url("/a")).await?;
     assert_eq!(bed.sweep().await?.stored, 1);
@@ -169,5 +173,28 @@ async fn credentials_go_to_their_hosts_and_not_across_origins() -> anyhow::Resul
     let key = bed.announce("d", &near.url("/a").replace("127.0.0.1", "localhost")).await?;
     bed.sweep().await?;
     assert_eq!(text(&bed.item(&key).await?, "reason"), "host_not_listed");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_is_allowed_gets_no_credentials_unless_it_is_named_for_them() -> anyhow::Result<()> {
+    let origin = Origin::of(wav(100)).await?;
+    for (allowed, trusted, with) in [
+        (json!(["127.0.0.1", "localhost"]), "localhost", false),
+        (json!(["127.0.0.1", "localhost"]), "127.0.0.1", true),
+        // Where every host is allowed, the named one alone gets them.
+        (json!([]), "localhost", false),
+        (json!([]), "127.0.0.1", true),
+    ] {
+        let source = json!({ "recording_hosts": allowed, "recording_authorization": "Bearer canary",
+            "recording_authorization_hosts": [trusted] });
+        let bed = Bed::with(policy(), source).await?;
+        let asked = origin.heads().len();
+        bed.announce("c", &origin.url("/a")).await?;
+        assert_eq!(bed.sweep().await?.stored, 1);
+        let heads = origin.heads();
+        assert_eq!(heads.len(), asked + 1);
+        assert_eq!(heads[asked].contains("authorization: bearer canary"), with, "{allowed} {trusted}");
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::ledger::applied::Applied;
 use crate::ledger::packing::{self, UnpackError};
 use crate::ledger::values::{self, MAX_TRANSCRIPT_BYTES, Object, TooLargeError};
 use crate::provider::Provider;
-use crate::record::{Record, Restored, Stored};
+use crate::record::{Beside, BodyHash, Record, Restored, Stored};
 
 mod columns;
 
@@ -76,7 +76,10 @@ pub struct Call {
 pub(in crate::ledger) fn write(call: &NewCall<'_>) -> Result<Written, TooLargeError> {
     let columns = columns::write(call);
     let kept = |record: &Record| -> Result<(Stored, Option<Vec<u8>>), TooLargeError> {
-        let stored = record.store(|path, value| columns.column(path, value)).map_err(|_| TooLargeError)?;
+        let column = |path: &str, value: &Value| columns.column(path, value);
+        // Every body of the record is in `applied`.
+        let body = |hash: &BodyHash| call.applied.place_of(hash).unwrap_or(usize::MAX);
+        let stored = record.store(column, body).map_err(|_| TooLargeError)?;
         let packed = stored.transcript.as_ref().map(|json| packing::pack(call.provider, json.as_bytes()));
         Ok((stored, packed.transpose().map_err(|_| TooLargeError)?))
     };
@@ -118,7 +121,15 @@ pub fn read(item: &Item) -> Call {
         Map::new()
     });
     let core = get_text(item, "record").unwrap_or_default();
-    let restored = Record::restore(core, columns.own(), |path| columns.shared(path), transcript);
+    let applied = Applied::from_bytes(get_bytes(item, "applied").unwrap_or_default());
+    let beside = Beside {
+        columns: columns.own(),
+        column: |path: &str| columns.shared(path),
+        transcript,
+        // Where `applied` is damaged, that alone is named, and the values are shown.
+        body: |place| applied.as_ref().map_or(Some(BodyHash::default()), |applied| applied.body(place)),
+    };
+    let restored = Record::restore(core, beside);
     let record = match restored {
         Ok(Restored { record, missing }) => {
             if !missing.is_empty() && unreadable.is_empty() {
@@ -131,7 +142,6 @@ pub fn read(item: &Item) -> Call {
             columns.record()
         }
     };
-    let applied = Applied::from_bytes(get_bytes(item, "applied").unwrap_or_default());
     unreadable.extend(applied.as_ref().err().map(ToString::to_string));
     if super::is_newer(item) {
         unreadable.push("a newer version wrote this record; not all of it may be shown".to_owned());

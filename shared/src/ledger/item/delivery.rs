@@ -10,6 +10,7 @@
 //! | `evidence_bytes` | the size of the frame, where it is in the bucket instead; see [`evidence_key`] |
 //! | `verification` | how the delivery was verified |
 //! | `received_at` | when it arrived |
+//! | `late_seconds` | how long after the signed time it arrived; absent within the tolerance |
 //! | `expires_at_epoch` | when DynamoDB removes the item; absent while it is quarantined |
 //! | `work_shard`, `work_due` | the keys of `work`, while it is quarantined |
 
@@ -18,11 +19,14 @@ use serde::Serialize;
 use super::{Item, WORK_DUE, WORK_SHARD, bytes, get_bytes, get_number, get_owned, get_text, number, text};
 use crate::ledger::entry::Entry;
 use crate::ledger::evidence::{Evidence, Request};
-use crate::ledger::key;
+use crate::ledger::key::{self, Key};
 use crate::ledger::packing::UnpackError;
 use crate::ledger::values::Object;
 use crate::proof::Scheme;
 use crate::timestamp::rfc3339;
+
+/// The partitions of quarantined deliveries in the `work` index: `quarantined#<shard>`.
+pub(in crate::ledger) const WORK: &str = "quarantined";
 
 /// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +64,7 @@ impl State {
 }
 
 /// A delivery as a call's story shows it: without its headers and body.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Delivery {
     /// The key that two deliveries of one event share.
     pub dedupe_key: Option<String>,
@@ -78,6 +82,10 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// When it arrived, RFC 3339 UTC.
     pub received_at: Option<String>,
+    /// How many seconds after the signed time it arrived, negative if before it; null within the tolerance.
+    pub late_seconds: Option<i64>,
+    /// `delivered_late` if it was applied though it arrived outside the tolerance.
+    pub note: Option<&'static str>,
     /// The trust that the check gives: `signed` or `bearer`.
     pub trust: Option<String>,
     /// The kind of check.
@@ -85,8 +93,17 @@ pub struct Delivery {
 }
 
 /// The attributes that [`Delivery::read`] reads, besides the key.
-pub(in crate::ledger) const SHOWN: [&str; 8] =
-    ["dedupe_key", "state", "body_sha256", "body_bytes", "kind", "reason", "received_at", "verification"];
+pub(in crate::ledger) const SHOWN: [&str; 9] = [
+    "dedupe_key",
+    "state",
+    "body_sha256",
+    "body_bytes",
+    "kind",
+    "reason",
+    "received_at",
+    "verification",
+    "late_seconds",
+];
 
 /// Writes a delivery. `reason` is why it is quarantined, `None` in any other state.
 pub(in crate::ledger) fn write(
@@ -95,12 +112,14 @@ pub(in crate::ledger) fn write(
     reason: Option<&str>,
     retention_days: u64,
 ) -> Item {
-    let mut item = super::item(&entry.pk, &key::delivery_sk(&entry.event_body));
+    let sk = key::delivery_sk(&entry.event_body);
+    let mut item = super::item(&entry.pk, &sk);
     let mut put = |name: &str, value| drop(item.insert(name.to_owned(), value));
     put("state", text(state.name()));
     if state == State::Quarantined {
-        put(WORK_SHARD, text(key::work_shard("quarantined", &entry.pk)));
-        put(WORK_DUE, text(rfc3339(entry.received_at)));
+        let key = Key { pk: entry.pk.clone(), sk };
+        put(WORK_SHARD, text(key::work_shard(WORK, &entry.pk)));
+        put(WORK_DUE, text(key::work_due(&rfc3339(entry.received_at), &key)));
     } else {
         let retention = i64::try_from(retention_days * 86_400).unwrap_or(i64::MAX / 2);
         put("expires_at_epoch", number(entry.received_at.as_second() + retention));
@@ -123,6 +142,9 @@ pub(in crate::ledger) fn write(
     }
     put("verification", text(entry.proof.scheme.name()));
     put("received_at", text(rfc3339(entry.received_at)));
+    if let Some(seconds) = entry.proof.freshness.late_seconds() {
+        put("late_seconds", number(seconds));
+    }
     if let Some(call_id) = entry.call_id().filter(|call_id| key::name(call_id) != **call_id) {
         put(super::CALL_ID, text(call_id));
     }
@@ -154,6 +176,7 @@ impl Delivery {
         let verification = owned("verification");
         let (_, _, call_id) = super::names(item).unwrap_or_default();
         let scheme = verification.as_deref().and_then(Scheme::from_name);
+        let (state, late_seconds) = (State::of(item), get_number(item, "late_seconds"));
         Self {
             dedupe_key: owned("dedupe_key").or_else(|| said_by_key(get_text(item, "kind"), Some(call_id))),
             state: owned("state"),
@@ -163,6 +186,8 @@ impl Delivery {
             kind: owned("kind"),
             reason: owned("reason"),
             received_at: owned("received_at"),
+            late_seconds,
+            note: late_seconds.filter(|_| state == Some(State::Applied)).map(|_| "delivered_late"),
             trust: scheme.map(|scheme| scheme.trust().to_owned()),
             verification,
         }

@@ -8,9 +8,10 @@
 //! | stored | `s3_key`, `size_bytes`, `sha256`, `sha512`, `crc64nvme`, `etag`, `content_type`, `copied_at`; no `url` |
 //! | expired, rejected, failed | `reason`, `last_error`, `ended_at`; the `url` stays for a person's retry |
 //!
-//! `work_shard` and `work_due` put an item in the sparse `work` index; ended jobs have neither. A
-//! copier that dies leaves its job due at `lease_until`. Every change raises `version`, so a webhook that
-//! replaces the link never overwrites a change that it has not seen.
+//! `work_shard` and `work_due` put an item in the sparse `work` index: one that waits or is copied under
+//! `recording`, one that ended under `ended`; one that is stored has neither. A copier that dies leaves its job
+//! due at `lease_until`. `version` is raised by every change, so that a webhook that replaces the link writes
+//! over nothing it has not seen.
 
 use serde::Serialize;
 
@@ -30,6 +31,9 @@ pub use job::{Job, Link};
 
 /// The partitions of due recordings in the `work` index: `recording#<shard>`.
 pub(in crate::ledger) const WORK: &str = "recording";
+
+/// The partitions of recordings that ended without a copy in the `work` index: `ended#<shard>`.
+pub(in crate::ledger) const ENDED: &str = "ended";
 
 /// The attribute of the recording's id, only where the key holds its hash instead.
 const RECORDING_ID: &str = "recording_id";
@@ -165,20 +169,20 @@ pub fn key_of(pk: &str, recording_id: &str) -> Key {
     Key { pk: pk.to_owned(), sk: key::recording_sk(recording_id) }
 }
 
-/// Writes a new job: pending, due at once.
-pub fn write(pk: &str, call_id: &str, link: &RecordingLink, now: Timestamp) -> Item {
-    let Key { pk, sk } = key_of(pk, &link.recording_id);
+/// Writes a new job under a recording's id: pending, due at once.
+pub fn write(pk: &str, call_id: &str, recording_id: &str, link: &RecordingLink, now: Timestamp) -> Item {
+    let Key { pk, sk } = key_of(pk, recording_id);
     let at = rfc3339(now);
     let mut item = super::item(&pk, &sk);
     let mut put = |name: &str, value| drop(item.insert(name.to_owned(), value));
-    for (name, id) in [(CALL_ID, call_id), (RECORDING_ID, &link.recording_id)] {
+    for (name, id) in [(CALL_ID, call_id), (RECORDING_ID, recording_id)] {
         if key::name(id) != *id {
             put(name, text(id));
         }
     }
     put("state", text(State::Pending.name()));
     put(WORK_SHARD, text(key::work_shard(WORK, &pk)));
-    put(WORK_DUE, text(&at));
+    put(WORK_DUE, text(key::work_due(&at, &Key { pk: pk.clone(), sk: sk.clone() })));
     put("object_day", text(timestamp::day(now).replace('-', "/")));
     put("attempts", number(0));
     put("version", number(1));
@@ -196,7 +200,8 @@ pub(in crate::ledger) fn relink(seen: &Item, link: &RecordingLink, now: Timestam
         item.remove(ended);
     }
     put_link(&mut item, link);
-    let (pk, version) = (get_owned(&item, super::PK).unwrap_or_default(), version(&item));
+    let of_key = |name| get_owned(&item, name).unwrap_or_default();
+    let (pk, sk, version) = (of_key(super::PK), of_key(SK), version(&item));
     let at = rfc3339(now);
     let mut put = |name: &str, value| drop(item.insert(name.to_owned(), value));
     put("version", number(version + 1));
@@ -206,7 +211,7 @@ pub(in crate::ledger) fn relink(seen: &Item, link: &RecordingLink, now: Timestam
     if State::of(seen) != Some(State::Copying) {
         put("state", text(State::Pending.name()));
         put(WORK_SHARD, text(key::work_shard(WORK, &pk)));
-        put(WORK_DUE, text(at));
+        put(WORK_DUE, text(key::work_due(&at, &Key { pk, sk })));
     }
     item
 }
@@ -272,7 +277,9 @@ impl Recording {
             created_at: owned("created_at"),
             copied_at: owned("copied_at"),
             ended_at: owned("ended_at").filter(|_| has_failed),
-            next_attempt_at: owned(WORK_DUE).filter(|_| is_waiting),
+            next_attempt_at: get_text(item, WORK_DUE)
+                .filter(|_| is_waiting)
+                .map(|due| key::work_time(due).to_owned()),
             state: state.map(State::name),
             // These are known from the record.
             source_host: None,

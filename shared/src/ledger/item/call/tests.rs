@@ -21,7 +21,7 @@ fn record() -> Record {
     record.set("agent.name", json!("Ada"));
     record.set("transcript.text", json!("hello"));
     record.set("account_id", json!("w1"));
-    record.stamp(Stamp::default());
+    record.stamp(Stamp { body: [2; 16], ..Stamp::default() });
     record
 }
 

@@ -2,9 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{End, Job, Reason, State, WORK};
+use super::{ENDED, End, Job, Reason, State, WORK};
 use crate::ledger::item::{FORMAT, number, text};
-use crate::ledger::key::{self, Key};
+use crate::ledger::key::{self, Key, work_due, work_until};
 use crate::timestamp::{Timestamp, rfc3339};
 
 /// An update of an item and the condition under which it is made.
@@ -28,12 +28,12 @@ impl Change {
 /// Takes a due job for some time.
 pub(in crate::ledger) fn lease(key: &Key, lease: &str, now: Timestamp, until: Timestamp) -> Change {
     Change::new(
-        "SET #state = :copying, #lease = :lease, #lease_until = :until, #work_due = :until, \
+        "SET #state = :copying, #lease = :lease, #lease_until = :until, #work_due = :due, \
          #work_shard = :shard, #leased_at = :now \
          REMOVE #next_attempt_at, #reason, #ended_at ADD #attempts :one, #version :one",
         // A pending job is due at once, even if the clock that wrote `work_due` was ahead.
         "#format <= :format AND (#state = :pending \
-         OR (#state = :retry AND #work_due <= :now) \
+         OR (#state = :retry AND #work_due < :until_now) \
          OR (#state = :copying AND #lease_until <= :now))",
         [
             ("format", number(FORMAT)),
@@ -42,6 +42,8 @@ pub(in crate::ledger) fn lease(key: &Key, lease: &str, now: Timestamp, until: Ti
             ("retry", state(State::Retry)),
             ("lease", text(lease)),
             ("until", text(rfc3339(until))),
+            ("due", text(work_due(&rfc3339(until), key))),
+            ("until_now", text(work_until(&rfc3339(now)))),
             ("shard", text(key::work_shard(WORK, &key.pk))),
             ("now", text(rfc3339(now))),
             ("one", number(1)),
@@ -52,16 +54,21 @@ pub(in crate::ledger) fn lease(key: &Key, lease: &str, now: Timestamp, until: Ti
 /// Keeps a lease until a later time.
 pub(in crate::ledger) fn renew(job: &Job, until: Timestamp) -> Change {
     Change::new(
-        "SET #lease_until = :until, #work_due = :until ADD #version :one",
+        "SET #lease_until = :until, #work_due = :due ADD #version :one",
         "#lease = :lease",
-        [("lease", text(&job.lease)), ("until", text(rfc3339(until))), ("one", number(1))],
+        [
+            ("lease", text(&job.lease)),
+            ("until", text(rfc3339(until))),
+            ("due", text(work_due(&rfc3339(until), &job.key))),
+            ("one", number(1)),
+        ],
     )
 }
 
 /// Writes the result of an attempt, while the lease is held and, unless the recording is stored, while
 /// the link is the one that was tried.
 pub(in crate::ledger) fn finish(job: &Job, end: &End, now: Timestamp) -> Change {
-    let (fields, removed) = fields(end, now);
+    let (fields, removed) = fields(&job.key, end, now);
     let sets: Vec<_> = fields.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
     let removed: Vec<_> = removed.iter().map(|name| format!("#{name}")).collect();
     let update = format!(
@@ -90,7 +97,7 @@ pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change
         [
             ("lease", text(&job.lease)),
             ("pending", state(State::Pending)),
-            ("now", text(rfc3339(now))),
+            ("now", text(work_due(&rfc3339(now), &job.key))),
             ("last_error", text(end.reason().map(Reason::to_string).unwrap_or_default())),
             ("one", number(1)),
         ],
@@ -100,7 +107,7 @@ pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change
 /// Makes a job that ended without a copy pending again.
 pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
     Change::new(
-        "SET #state = :pending, #work_shard = :shard, #work_due = :now, #due_since = :now, \
+        "SET #state = :pending, #work_shard = :shard, #work_due = :due, #due_since = :now, \
          #attempts = :none REMOVE #reason, #ended_at ADD #version :one",
         "#format <= :format AND #state IN (:expired, :rejected, :failed) AND attribute_exists(#url)",
         [
@@ -110,6 +117,7 @@ pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
             ("rejected", state(State::Rejected)),
             ("failed", state(State::Failed)),
             ("shard", text(key::work_shard(WORK, &key.pk))),
+            ("due", text(work_due(&rfc3339(now), key))),
             ("now", text(rfc3339(now))),
             ("none", number(0)),
             ("one", number(1)),
@@ -118,14 +126,16 @@ pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
 }
 
 /// Ends a leased job whose item lacks what a copy needs.
-pub(in crate::ledger) fn end_unreadable(lease: &str, now: Timestamp) -> Change {
+pub(in crate::ledger) fn end_unreadable(key: &Key, lease: &str, now: Timestamp) -> Change {
     Change::new(
-        "SET #state = :failed, #reason = :reason, #last_error = :reason, #ended_at = :now \
-         REMOVE #lease, #lease_until, #work_shard, #work_due ADD #version :one",
+        "SET #state = :failed, #reason = :reason, #last_error = :reason, #ended_at = :now, \
+         #work_shard = :shard, #work_due = :due REMOVE #lease, #lease_until ADD #version :one",
         "#lease = :lease",
         [
             ("failed", state(State::Failed)),
             ("reason", text("job_unreadable")),
+            ("shard", text(key::work_shard(ENDED, &key.pk))),
+            ("due", text(work_due(&rfc3339(now), key))),
             ("now", text(rfc3339(now))),
             ("lease", text(lease)),
             ("one", number(1)),
@@ -138,7 +148,7 @@ fn state(state: State) -> AttributeValue {
 }
 
 /// The attributes that the result of an attempt sets, and those that it removes.
-fn fields(end: &End, now: Timestamp) -> (Vec<(&'static str, AttributeValue)>, Vec<&'static str>) {
+fn fields(key: &Key, end: &End, now: Timestamp) -> (Vec<(&'static str, AttributeValue)>, Vec<&'static str>) {
     let mut fields = vec![("state", state(end.state()))];
     let mut removed = vec!["lease", "lease_until"];
     match end {
@@ -157,7 +167,7 @@ fn fields(end: &End, now: Timestamp) -> (Vec<(&'static str, AttributeValue)>, Ve
         }
         End::Retry { at, reason, .. } | End::PutBack { at, reason } => {
             fields.extend([
-                ("work_due", text(rfc3339(*at))),
+                ("work_due", text(work_due(&rfc3339(*at), key))),
                 ("next_attempt_at", text(rfc3339(*at))),
                 ("last_error", text(reason.to_string())),
             ]);
@@ -170,8 +180,10 @@ fn fields(end: &End, now: Timestamp) -> (Vec<(&'static str, AttributeValue)>, Ve
                 ("reason", text(reason.code)),
                 ("last_error", text(reason.to_string())),
                 ("ended_at", text(rfc3339(now))),
+                // For those who look for the recordings that were not copied.
+                ("work_shard", text(key::work_shard(ENDED, &key.pk))),
+                ("work_due", text(work_due(&rfc3339(now), key))),
             ]);
-            removed.extend(["work_shard", "work_due"]);
         }
     }
     (fields, removed)
@@ -183,7 +195,8 @@ mod tests {
     use crate::ledger::item::recording::Copied;
 
     fn changed(end: &End) -> (Vec<&'static str>, Vec<&'static str>) {
-        let (fields, removed) = fields(end, Timestamp::UNIX_EPOCH);
+        let key = Key { pk: "CALL#agni#default#c".to_owned(), sk: "RECORDING#r".to_owned() };
+        let (fields, removed) = fields(&key, end, Timestamp::UNIX_EPOCH);
         (fields.into_iter().map(|(name, _)| name).collect(), removed)
     }
 
@@ -212,7 +225,7 @@ mod tests {
     fn an_end_without_a_copy_keeps_the_link_for_a_persons_retry() {
         for end in [End::Expired, End::Rejected, End::Failed] {
             let (fields, removed) = changed(&end(Reason::new("gone")));
-            assert!(fields.contains(&"reason") && removed.contains(&"work_shard"));
+            assert!(fields.contains(&"reason") && fields.contains(&"work_shard"));
             assert!(!removed.contains(&"url"));
         }
     }

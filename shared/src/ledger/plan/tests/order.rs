@@ -105,13 +105,18 @@ fn bodies() -> impl Strategy<Value = (Provider, Vec<String>)> {
         "call.recording.ready",
         "call.paused",
     ]);
-    let sautikit = prop::collection::vec((kinds, prop::sample::select(TIMES), fields(SAUTIKIT_FIELDS)), 1..7).prop_map(|events| {
-        let body = |(index, (kind, occurred_at, mut data)): (usize, (&str, &str, BTreeMap<&str, String>))| {
-            data.insert("call_id", "c".to_owned());
-            json!({ "kind": kind, "event_id": index.to_string(), "occurred_at": occurred_at, "data": data }).to_string()
-        };
-        (Provider::Sautikit, events.into_iter().enumerate().map(body).collect())
-    });
+    let sautikit = prop::collection::vec((kinds, prop::sample::select(TIMES), fields(SAUTIKIT_FIELDS)), 1..7)
+        .prop_map(|events| {
+            let body =
+                |(index, (kind, occurred_at, mut data)): (usize, (&str, &str, BTreeMap<&str, String>))| {
+                    data.insert("call_id", "c".to_owned());
+                    // Some bodies claim to be of one event.
+                    let event_id = (index % 4).to_string();
+                    json!({ "kind": kind, "event_id": event_id, "occurred_at": occurred_at, "data": data })
+                        .to_string()
+                };
+            (Provider::Sautikit, events.into_iter().enumerate().map(body).collect())
+        });
     let statuses =
         prop::sample::select(vec!["initiated", "ringing", "in-progress", "completed", "busy", "odd"]);
     let telnyx = prop::collection::vec((statuses, 0..4_u8, any::<bool>(), fields(TELNYX_FIELDS)), 1..7)
@@ -119,13 +124,13 @@ fn bodies() -> impl Strategy<Value = (Provider, Vec<String>)> {
             let body = |(index, event): (usize, TelnyxEvent)| {
                 let (status, sequence, recording, mut fields) = event;
                 fields.insert("CallSid", "c".to_owned());
-                // The source makes each key one event's own; two bodies of one key are revisions.
+                // Some bodies claim to be of one event.
                 if recording {
-                    fields.insert("RecordingSid", format!("r{index}"));
+                    fields.insert("RecordingSid", format!("r{}", index % 3));
                     fields.insert("RecordingStatus", "completed".to_owned());
                 } else {
                     fields.insert("CallStatus", status.to_owned());
-                    fields.insert("CallbackSource", format!("source-{index}"));
+                    fields.insert("CallbackSource", format!("source-{}", index % 3));
                     fields.insert("SequenceNumber", sequence.to_string());
                 }
                 url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()

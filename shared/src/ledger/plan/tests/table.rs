@@ -41,8 +41,12 @@ impl Table {
                 self.items.extend(writes.into_iter().map(|write| (key(&write.item), write.item)));
                 return outcome;
             }
-            for write in writes.iter().filter(|write| !self.meets(write)) {
-                seen.learn(write.kind, self.items.get(&key(&write.item)).cloned());
+            for write in &writes {
+                if self.meets(write) {
+                    seen.learn_free(&write.tried());
+                } else {
+                    seen.learn(&write.tried(), self.items.get(&key(&write.item)).cloned());
+                }
             }
         }
         panic!("the plans do not come to an end")
@@ -75,19 +79,28 @@ impl Table {
         record
     }
 
+    /// The recordings that have a copy job.
+    fn copied(&self) -> Vec<String> {
+        let has_job =
+            |id: &&str| self.of("RECORDING#").iter().any(|job| get_text(job, "sk").unwrap()[10..] == **id);
+        let record = self.record();
+        let shown = record.shown_recording_ids().into_iter();
+        shown.filter(|id| record.ids_of_recording(id).iter().any(&has_job)).map(str::to_owned).collect()
+    }
+
     /// All that is known, without when and in how many steps it came to be known.
     pub(super) fn known(&self) -> Value {
         let items = self.items.values().map(|item| match get_text(item, "sk").unwrap().split('#').next() {
             Some("CALL") => json!({
                 "record": self.record().render(),
+                "copied": self.copied(),
                 "status": get_text(item, "status"),
                 "from": get_text(item, "from"),
                 "time": get_text(item, "time_key"),
             }),
-            // Which of several links is followed depends on which came last, where nothing else tells.
-            Some("RECORDING") => {
-                json!([get_text(item, "sk"), get_text(item, "state"), item.contains_key("url")])
-            }
+            // Under which of its ids a recording has its job, and which of several links is followed, depends on
+            // which came first or last.
+            Some("RECORDING") => json!([get_text(item, "state"), item.contains_key("url")]),
             _ => {
                 let delivery = delivery::Delivery::read(item);
                 json!([delivery.dedupe_key, delivery.body_sha256, delivery.state])
@@ -95,6 +108,7 @@ impl Table {
         });
         let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
         items.sort_unstable();
+        items.dedup();
         json!(items)
     }
 }
@@ -133,5 +147,5 @@ pub(super) fn entry(provider: Provider, body: &str) -> Entry {
     let delivery = Unverified { headers: &headers, body: &body, token, received_at: now() };
     let verified = provider.verify(&source, delivery).unwrap();
     let normalized = provider.normalize(&source, &verified);
-    Entry::new(provider, "default", now(), &headers, &verified, normalized)
+    Entry::new(provider, &source, now(), &headers, &verified, normalized)
 }
