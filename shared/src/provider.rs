@@ -10,9 +10,11 @@ use std::fmt;
 use bytes::Bytes;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::dictionary::Dictionary;
-use crate::event::{BodyFormat, Normalized};
+use crate::event::{BodyFormat, Normalized, Unusable};
+use crate::mended;
 use crate::proof::{Proof, ProofError, SenderKeys, SenderProof, Unverified};
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::Timestamp;
@@ -67,6 +69,7 @@ providers! {
 #[derive(Clone)]
 pub struct Verified {
     body: Bytes,
+    sha256: [u8; 32],
     proof: Proof,
 }
 
@@ -74,15 +77,6 @@ impl Provider {
     /// The provider of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.name() == name)
-    }
-
-    /// Whether the provider signs what it sends. Where it does not, the token in the URL is the only
-    /// proof, and a body that can't be read is the sender's mistake.
-    pub(crate) fn signs(self) -> bool {
-        match self.needs().keys {
-            KeyKind::Secrets | KeyKind::PublicKeys => true,
-            KeyKind::UrlTokens | KeyKind::BearerTokens => false,
-        }
     }
 
     /// The needs of a source of this provider.
@@ -108,7 +102,7 @@ impl Provider {
         let key = match kind {
             KeyKind::Secrets => keys.secret.clone(),
             KeyKind::PublicKeys => keys.key_pair.public_key(),
-            KeyKind::UrlTokens | KeyKind::BearerTokens => keys.url_token.clone(),
+            KeyKind::UrlTokens => keys.url_token.clone(),
         };
         json!({ kind.field(): [key] })
     }
@@ -165,18 +159,33 @@ impl Provider {
             Self::Telnyx => telnyx::verify(source, delivery),
             Self::Agni => agni::verify(source, delivery),
         }?;
-        Ok(Verified { body: delivery.body.clone(), proof })
+        let sha256 = Sha256::digest(delivery.body).into();
+        Ok(Verified { body: delivery.body.clone(), sha256, proof })
     }
 
-    /// Reads a verified body.
+    /// Reads a verified body. JSON that breaks the rules is read once more as it may have been meant.
     pub fn normalize(self, source: &Source, verified: &Verified) -> Normalized {
-        let normalized = match self {
-            Self::Sautikit => sautikit::normalize(source, &verified.body),
-            Self::Callkaro => callkaro::normalize(source, &verified.body),
-            Self::Telnyx => telnyx::normalize(source, &verified.body),
-            Self::Agni => agni::normalize(source, &verified.body),
+        let read = |body: &[u8]| match self {
+            Self::Sautikit => sautikit::normalize(source, body),
+            Self::Callkaro => callkaro::normalize(source, body),
+            Self::Telnyx => telnyx::normalize(source, body),
+            Self::Agni => agni::normalize(source, body),
         };
-        normalized.unwrap_or_else(Normalized::Unusable)
+        let normalized = read(&verified.body).or_else(|unusable| match (unusable, self.body_format()) {
+            (Unusable::Unreadable, BodyFormat::Json) => {
+                mended::strict(&verified.body).map_or(Err(unusable), |body| read(&body))
+            }
+            _ => Err(unusable),
+        });
+        match normalized {
+            Ok(Normalized::Event(mut event)) => {
+                event.stamp.body = std::array::from_fn(|index| verified.sha256[index]);
+                event.record.stamp(event.stamp);
+                Normalized::Event(event)
+            }
+            Ok(other) => other,
+            Err(unusable) => Normalized::Unusable(unusable),
+        }
     }
 
     /// How long a link works from its announcement on; `None` if the provider does not document that, or the link
@@ -205,6 +214,11 @@ impl Verified {
     /// The body, byte for byte as it was signed.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// The SHA-256 of the body.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
     }
 
     /// The proof of who sent it.

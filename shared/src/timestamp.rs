@@ -1,9 +1,12 @@
 //! Points in time as the providers write them, and as the ledger does.
 
 pub use jiff::Timestamp;
-use jiff::civil::DateTime;
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
+
+mod written;
+
+pub use written::{Written, Zone, read};
 
 /// RFC 3339 in UTC with milliseconds, the one way the ledger writes a time.
 ///
@@ -21,25 +24,13 @@ pub fn day(timestamp: Timestamp) -> String {
     timestamp.to_zoned(TimeZone::UTC).date().to_string()
 }
 
-/// Reads RFC 3339, and what providers write instead: a space for the `T`, no offset.
-///
-/// A time without an offset is in `time_zone`. If that is `None`, the text is not a time.
-pub fn parse(text: &str, time_zone: Option<&TimeZone>) -> Option<Timestamp> {
-    let text = text.trim();
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(timestamp);
-    }
-    let civil: DateTime = text.parse().ok()?;
-    time_zone?.to_timestamp(civil).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn reads_what_providers_write() {
-        let utc = |text| parse(text, None).map(rfc3339);
+        let utc = |text| read(text, None).map(|time| rfc3339(time.at));
         assert_eq!(utc("2026-06-27T10:05:00.000Z").as_deref(), Some("2026-06-27T10:05:00.000Z"));
         assert_eq!(utc("2021-04-28 21:51:18.731479Z").as_deref(), Some("2021-04-28T21:51:18.731Z"));
         assert_eq!(utc("2021-04-28T23:51:18+02:00").as_deref(), Some("2021-04-28T21:51:18.000Z"));
@@ -55,7 +46,7 @@ mod tests {
     #[test]
     fn reads_a_local_time_in_the_zone_of_its_source() {
         let kolkata = TimeZone::get("Asia/Kolkata").unwrap();
-        let time = parse("2025-12-19 16:01:07", Some(&kolkata)).map(rfc3339);
-        assert_eq!(time.as_deref(), Some("2025-12-19T10:31:07.000Z"));
+        let time = read("2025-12-19 16:01:07", Some(&kolkata)).unwrap();
+        assert_eq!((&*rfc3339(time.at), time.zone), ("2025-12-19T10:31:07.000Z", Zone::Assumed));
     }
 }

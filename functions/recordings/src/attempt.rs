@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use shared::ledger::StoreError;
 use shared::ledger::jobs::{Copied, End, Finished, Job, Lease, Leased, Reason};
 use shared::ledger::key::Key;
+use shared::sources::SourceError;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
@@ -127,15 +128,21 @@ impl Recordings {
         budget: Budget,
     ) -> Result<Copied, CopyError> {
         let mut sources = self.sources.current();
-        if sources.get(job.provider, &job.source).is_none() && self.sources.refresh_after_miss().await {
+        if sources.get(job.provider, &job.source).is_err() && self.sources.refresh_after_miss().await {
             sources = self.sources.current();
         }
-        let Some(source) = sources.get(job.provider, &job.source) else {
-            return Err(CopyError::transient_with("source_unknown", "the source is not configured"));
-        };
+        let source = sources.get(job.provider, &job.source).map_err(|error| match error {
+            SourceError::Unknown => {
+                CopyError::transient_with("source_unknown", "the source is not configured")
+            }
+            SourceError::Unreadable => {
+                CopyError::transient_with("source_unreadable", "the source can't be read")
+            }
+        })?;
         let origin = Origin { link: &job.link, source };
         let announced = job.announced_size_bytes;
         let mut download = Download::open(&self.fetcher, origin, announced, budget.copying).await?;
+        upload.tell(download.told());
         upload.prepare(&self.memory, download.size()).await?;
         while let Some(piece) = download.chunk().await? {
             upload.write(piece).await?;

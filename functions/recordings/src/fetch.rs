@@ -19,6 +19,7 @@ use crate::guard::{GuardError, MAX_REDIRECTS, Policy, Target, is_listed_exactly}
 
 mod answer;
 mod download;
+mod coding;
 mod resolver;
 mod resume;
 mod speed;
@@ -118,7 +119,7 @@ impl Fetcher {
     fn credentials(&self, target: &Target, source: &Source) -> Option<HeaderValue> {
         let authorization = source.recording_authorization.as_ref()?;
         let may = self.policy.may_carry_credentials(target)
-            && is_listed_exactly(target.host(), &source.recording_hosts);
+            && is_listed_exactly(target.host(), &source.recording_authorization_hosts);
         let mut value = HeaderValue::from_str(&authorization.0).ok().filter(|_| may)?;
         value.set_sensitive(true);
         Some(value)

@@ -1,4 +1,12 @@
-//! The kind of a recording, by its first bytes. The origin's `Content-Type` may be wrong and is not read.
+//! What a recording is, by its first bytes. What the origin calls it proves nothing, and counts only where a
+//! container holds audio or video and its bytes do not tell which.
+
+use self::told::Kind;
+
+mod told;
+mod mp4;
+
+pub(crate) use told::Told;
 
 /// How many of the first bytes are looked at.
 pub(crate) const ENOUGH_BYTES: usize = 4096;
@@ -26,23 +34,39 @@ pub(crate) enum SniffError {
 
 /// The kind of the recording that starts with these bytes.
 ///
-/// Unknown bytes that are not text count as a recording: keeping an unknown format is better than losing a
-/// recording.
-pub(crate) fn sniff(start: &[u8]) -> Result<Media, SniffError> {
-    let start = &start[..start.len().min(ENOUGH_BYTES)];
+/// Unknown bytes that are no text are taken for a recording all the same: a strange recording in the
+/// bucket is worth more than a known one that is lost.
+pub(crate) fn sniff(start: &[u8], told: &Told) -> Result<Media, SniffError> {
     if start.is_empty() {
         return Err(SniffError::Empty);
     }
-    if let Some((content_type, extension)) = known(start) {
+    if let Some((content_type, extension)) = known(start, told) {
         return Ok(Media { content_type, extension });
     }
+    let start = beginning(start);
     if is_text(start) {
         return Err(SniffError::Text);
     }
     Ok(Media { content_type: "application/octet-stream", extension: "bin" })
 }
 
-fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
+/// Whether a recording of a known kind starts with these bytes.
+pub(crate) fn is_known(start: &[u8]) -> bool {
+    known(start, &Told::default()).is_some()
+}
+
+fn beginning(start: &[u8]) -> &[u8] {
+    &start[..start.len().min(ENOUGH_BYTES)]
+}
+
+fn known(start: &[u8], told: &Told) -> Option<(&'static str, &'static str)> {
+    if let Some(kind) = mp4::kind(start, told) {
+        return Some(match kind {
+            Kind::Audio => ("audio/mp4", "m4a"),
+            Kind::Video => ("video/mp4", "mp4"),
+        });
+    }
+    let start = beginning(start);
     // A text in UTF-16 starts like a frame of MPEG audio.
     if start.starts_with(&[0xff, 0xfe]) && start.get(3) == Some(&0) {
         return None;
@@ -54,11 +78,11 @@ fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
         [b'I', b'D', b'3', ..] => ("audio/mpeg", "mp3"),
         [b'O', b'g', b'g', b'S', ..] => ("audio/ogg", "ogg"),
         [b'f', b'L', b'a', b'C', ..] => ("audio/flac", "flac"),
-        [_, _, _, _, b'f', b't', b'y', b'p', b'M', b'4', b'A' | b'B', ..] => ("audio/mp4", "m4a"),
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => ("video/mp4", "mp4"),
         [0x1a, 0x45, 0xdf, 0xa3, ..] if contains(start, b"webm") => {
-            let video = [b"V_VP8".as_slice(), b"V_VP9", b"V_AV1"].iter().any(|codec| contains(start, codec));
-            (if video { "video/webm" } else { "audio/webm" }, "webm")
+            let has = |codecs: &[&[u8]]| codecs.iter().any(|codec| contains(start, codec));
+            let is_video = has(&[b"V_VP8", b"V_VP9", b"V_AV1"])
+                || (!has(&[b"A_OPUS", b"A_VORBIS"]) && told.kind() == Some(Kind::Video));
+            (if is_video { "video/webm" } else { "audio/webm" }, "webm")
         }
         _ if start.starts_with(b"#!AMR-WB") => ("audio/amr-wb", "awb"),
         _ if start.starts_with(b"#!AMR") => ("audio/amr", "amr"),
@@ -107,7 +131,7 @@ mod tests {
     use super::*;
 
     fn kind(start: &[u8]) -> (&'static str, &'static str) {
-        let media = sniff(start).unwrap();
+        let media = sniff(start, &Told::default()).unwrap();
         assert!(EXTENSIONS.contains(&media.extension));
         (media.content_type, media.extension)
     }
@@ -148,15 +172,15 @@ mod tests {
             "Bitte später".as_bytes(),
         ];
         for page in pages {
-            assert_eq!(sniff(page), Err(SniffError::Text), "{}", page.escape_ascii());
+            assert_eq!(sniff(page, &Told::default()), Err(SniffError::Text), "{}", page.escape_ascii());
         }
-        assert_eq!(sniff(b""), Err(SniffError::Empty));
+        assert_eq!(sniff(b"", &Told::default()), Err(SniffError::Empty));
     }
 
     #[test]
     fn a_page_cut_within_a_character_is_still_a_page() {
         let mut page = "x".repeat(ENOUGH_BYTES - 1).into_bytes();
         page.extend("é".as_bytes());
-        assert_eq!(sniff(&page), Err(SniffError::Text));
+        assert_eq!(sniff(&page, &Told::default()), Err(SniffError::Text));
     }
 }

@@ -14,7 +14,7 @@ use crate::error::CopyError;
 use crate::limits::PART_BYTES;
 use crate::memory::{Memory, Room};
 use crate::name::{Name, suffix};
-use crate::sniff::{Media, SniffError, sniff};
+use crate::sniff::{Media, SniffError, Told, sniff};
 
 mod digests;
 mod found;
@@ -30,6 +30,7 @@ pub(crate) struct Upload<'a> {
     name: Name,
     buffer: BytesMut,
     digests: Digests,
+    told: Told,
     media: Option<Media>,
     parts: Option<Parts>,
     room: Option<Room>,
@@ -39,7 +40,12 @@ impl<'a> Upload<'a> {
     /// Returns an empty upload; no request is sent yet.
     pub(crate) fn new(bucket: &'a Bucket, name: Name) -> Self {
         let (buffer, digests) = (BytesMut::new(), Digests::default());
-        Self { bucket, name, buffer, digests, media: None, parts: None, room: None }
+        Self { bucket, name, buffer, digests, told: Told::default(), media: None, parts: None, room: None }
+    }
+
+    /// Takes what the origin says of the recording.
+    pub(crate) fn tell(&mut self, told: Told) {
+        self.told = told;
     }
 
     /// Waits for the memory for a recording of this size, or of an unknown one.
@@ -99,7 +105,7 @@ impl<'a> Upload<'a> {
     fn media(&mut self) -> Result<Media, CopyError> {
         let media = match self.media {
             Some(media) => media,
-            None => sniff(&self.buffer).map_err(|found| match found {
+            None => sniff(&self.buffer, &self.told).map_err(|found| match found {
                 SniffError::Empty => CopyError::transient("empty"),
                 SniffError::Text => {
                     CopyError::transient_with("not_audio", "the answer is a page or other text")

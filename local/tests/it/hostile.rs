@@ -17,6 +17,7 @@ use crate::copier::{Bed, number};
 use crate::origin::{Answer, Origin, ok, wav};
 
 mod bodies;
+mod codings;
 mod redirects;
 mod resumes;
 

@@ -17,6 +17,7 @@ use crate::origin::{Answer, Origin, ok, wav};
 
 mod jobs;
 mod links;
+mod kinds;
 
 #[tokio::test]
 async fn copies_what_the_stream_says_is_pending() -> anyhow::Result<()> {

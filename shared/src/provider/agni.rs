@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account, renamed, with_times};
 use crate::event::{BodyFormat, Normalized, Unusable};
-use crate::payload::Payload;
+use crate::party;
+use crate::payload::{Body, Payload};
 use crate::proof::{Proof, ProofError, SenderKeys, SenderProof, Unverified, url_token};
-use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::Timestamp;
 
@@ -20,7 +20,7 @@ use crate::timestamp::Timestamp;
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::UrlTokens,
     min_key_chars: url_token::MIN_CHARS,
-    time_zone: None,
+    time_zone: Some("UTC"),
     names_account: true,
     example: r#"{"tokens":["<at least 128 random bits>"]}"#,
 };
@@ -45,7 +45,8 @@ pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof,
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
+    let body = Body::new(BODY_FORMAT, body);
+    let mut payload = Payload::read(&body, source.time_zone.as_ref())?;
     let mut draft = Draft::default();
     let kind = payload.text("event").ok_or(Unusable::Unreadable)?;
     let account = payload.id("org_id");
@@ -65,8 +66,8 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     outcome(&mut draft, &mut data);
     draft.set("campaign.id", data.id("campaign_id"));
     draft.set("campaign.contact_id", data.id("contact_id"));
-    draft.set("campaign.attempt", data.integer("attempt"));
-    draft.set("quality.latency_ms", data.number("call_latency_ms"));
+    draft.set("campaign.attempt", data.count("attempt"));
+    draft.set("quality.latency_ms", data.milliseconds("call_latency_ms"));
     // The unit is not documented; it may be credits.
     draft.set("cost.amount", data.decimal("cost_total"));
     draft.set("analysis.summary", data.text("summary"));
@@ -76,23 +77,26 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     draft.set("analysis.goals_met", analysis.boolean("goals_met"));
     draft.set("analysis.next_steps", analysis.text("next_steps"));
     draft.leftovers(analysis);
-    draft.record.add_all("transcript.turns", data.list("transcripts").into_iter().map(turn));
-    draft.recording(None, data.text("recording_url"), None);
+    draft.record.set_list("transcript.turns", data.list("transcripts").into_iter().map(turn).collect());
+    draft.recording(None, data.link("recording_url"), None);
     draft.event(&kind, None, None, None, None);
     draft.leftovers(data);
     draft.leftovers(payload);
     let key = dedupe_key(&[&kind, &call_id]);
-    Ok(draft.finish(kind, call_id, Some(key), Stamp::default()))
+    Ok(draft.finish(kind, call_id, Some(key), None, None))
 }
 
 /// `phone` is the party outside: it called us if it is the caller's number.
 fn parties(draft: &mut Draft, data: &mut Payload<'_>) {
-    let caller = data.id("caller_number");
-    let callee = data.id("callee_number");
-    let phone = data.id("phone");
-    let direction = match &phone {
-        Some(_) if phone == callee && phone != caller => Some("outbound"),
-        Some(_) if phone == caller && phone != callee => Some("inbound"),
+    let caller = data.party("caller_number");
+    let callee = data.party("callee_number");
+    let phone = data.party("phone");
+    let is_phone = |party: &Option<String>| {
+        party.as_ref().zip(phone.as_ref()).is_some_and(|(party, phone)| party::is_same(party, phone))
+    };
+    let direction = match (is_phone(&caller), is_phone(&callee)) {
+        (false, true) => Some("outbound"),
+        (true, false) => Some("inbound"),
         _ => None,
     };
     draft.record.derive("direction", direction.map(Value::from));

@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, renamed, with_times};
 use crate::event::{BodyFormat, Normalized, Unusable};
-use crate::payload::Payload;
+use crate::payload::{Body, Payload};
 use crate::proof::{Proof, ProofError, SenderKeys, SenderProof, Unverified, url_token};
-use crate::record::{Stamp, field};
+use crate::record::field;
 use crate::source::{KeyKind, Needs, Source};
 use crate::timestamp::{self, Timestamp};
 
@@ -48,7 +48,8 @@ pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof,
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
+    let body = Body::new(BODY_FORMAT, body);
+    let mut payload = Payload::read(&body, source.time_zone.as_ref())?;
     let mut draft = Draft::default();
     let kind = payload.text("event").ok_or(Unusable::Unreadable)?;
     let mut data = payload.object("data", "data.");
@@ -64,14 +65,14 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     draft.set("agent.id", data.id("agent"));
     draft.set("agent.version_id", data.id("versionId"));
     draft.record.derive("channel", Value::from("pstn"));
-    draft.party(&FROM, data.id("from"));
-    draft.party(&TO, data.id("to"));
+    draft.party(&FROM, data.party("from"));
+    draft.party(&TO, data.party("to"));
     draft.set("campaign.id", data.id("batchId"));
     draft.set("campaign.follow_up_scheduled", data.boolean("next_call_scheduled"));
     draft.set("transcript.text", data.text("transcription"));
     draft.set("analysis.disposition", data.text("disposition_reason"));
     draft.set("analysis.goals_met", data.boolean("conversion_status"));
-    draft.set("links.console", data.text("call_link"));
+    draft.set("links.console", data.link("call_link"));
     for (name, value) in data.map("call_metadata") {
         draft.record.set(field("metadata", &name), value);
     }
@@ -79,13 +80,13 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let direction = direction(&mut draft, &mut data);
     outcome(&mut draft, &mut data, source, direction);
     variables(&mut draft, &mut data);
-    draft.record.add_all("tool_calls", data.list("functions_called").into_iter().map(tool_call));
-    draft.recording(None, data.text("recordingUrl"), None);
+    draft.record.set_list("tool_calls", data.list("functions_called").into_iter().map(tool_call).collect());
+    draft.recording(None, data.link("recordingUrl"), None);
     draft.event(&kind, None, None, None, None);
     draft.leftovers(data);
     draft.leftovers(payload);
     let key = dedupe_key(&[&kind, &call_id]);
-    Ok(draft.finish(kind, call_id, Some(key), Stamp::default()))
+    Ok(draft.finish(kind, call_id, Some(key), None, None))
 }
 
 /// The call's type says the direction (`inbound`, `outbound-api`, …), else the trial count does:
@@ -112,12 +113,13 @@ fn direction(draft: &mut Draft, data: &mut Payload<'_>) -> Option<&'static str> 
 fn outcome(draft: &mut Draft, data: &mut Payload<'_>, source: &Source, direction: Option<&str>) {
     let seconds = data.seconds("call_duration");
     draft.set("duration_seconds", seconds);
-    if let Some(written) = data.text("time") {
-        match timestamp::parse(&written, source.time_zone.as_ref()) {
-            Some(started_at) => {
-                draft.record.derive("started_at", Value::from(timestamp::rfc3339(started_at)));
-                let ended_at = seconds
-                    .and_then(|seconds| started_at.checked_add(SignedDuration::from_secs(seconds)).ok());
+    if let Some(written) = data.written("time") {
+        match timestamp::read(&written, source.time_zone.as_ref()) {
+            Some(time) if time.is_unset() => {}
+            Some(time) => {
+                draft.time("started_at", Some(time));
+                let ended_at =
+                    seconds.and_then(|seconds| time.at.checked_add(SignedDuration::from_secs(seconds)).ok());
                 draft.record.derive("ended_at", ended_at.map(|time| Value::from(timestamp::rfc3339(time))));
                 draft.record.set(field("extensions", "data.time"), Value::from(written));
             }

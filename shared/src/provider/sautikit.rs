@@ -13,12 +13,11 @@ use serde_json::Value;
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{BodyFormat, Normalized, Unusable};
-use crate::payload::Payload;
+use crate::payload::{Body, Payload};
 use crate::proof::{
     Freshness, HmacKey, Proof, ProofError, Scheme, SenderKeys, SenderProof, Unverified, body_hmac,
     exactly_one, unix_seconds,
 };
-use crate::record::Stamp;
 use crate::source::{KeyKind, Needs, SignatureForm, Source};
 use crate::timestamp::Timestamp;
 
@@ -30,7 +29,7 @@ const EVENT_HEADER: &str = "x-sautikit-event";
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::Secrets,
     min_key_chars: 0,
-    time_zone: None,
+    time_zone: Some("UTC"),
     names_account: true,
     example: r#"{"secrets":["<the webhook secret>"]}"#,
 };
@@ -109,13 +108,14 @@ impl<'a> Signature<'a> {
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
+    let body = Body::new(BODY_FORMAT, body);
+    let mut payload = Payload::read(&body, source.time_zone.as_ref())?;
     let mut draft = Draft::default();
     let kind = payload.text("kind").ok_or(Unusable::Unreadable)?;
     let event_id = draft.short_id("event_id", payload.id("event_id"));
     let account = payload.id("workspace_id");
     pinned_account(source, account.as_deref())?;
-    let occurred_at = payload.time("occurred_at");
+    let occurred_at = payload.time("occurred_at").map(|time| time.at);
     let mut data = payload.object("data", "data.");
     let key = event_id.as_deref().map(|event_id| dedupe_key(&[&kind, event_id]));
     let call_id = call_id(&mut data, "call_id");
@@ -144,8 +144,8 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
         None => {}
     }
     draft.record.derive("channel", Value::from("pstn"));
-    draft.party(&FROM, data.text("from"));
-    draft.party(&TO, data.text("to"));
+    draft.party(&FROM, data.party("from"));
+    draft.party(&TO, data.party("to"));
     draft.time("answered_at", data.time("answered_at"));
     draft.time("started_at", data.time("started_at"));
     draft.time("ended_at", data.time("ended_at"));
@@ -162,8 +162,7 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     draft.event(&kind, event_id.as_deref(), occurred_at, None, None);
     draft.leftovers(data);
     draft.leftovers(payload);
-    let stamp = Stamp { occurred_at: occurred_at.map(|time| time.as_millisecond()), ..Stamp::default() };
-    Ok(draft.finish(kind, call_id, key, stamp))
+    Ok(draft.finish(kind, call_id, key, occurred_at, None))
 }
 
 fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
@@ -172,9 +171,9 @@ fn recording_ready(draft: &mut Draft, data: &mut Payload<'_>) {
         return;
     }
     let id = draft.short_id("recording_id", data.id("recording_id"));
-    let expires_at = data.time("expires_at");
-    let size_bytes = data.integer("size_bytes");
-    let Some(id) = draft.recording(id, data.text("download_url"), expires_at) else { return };
+    let expires_at = data.time("expires_at").map(|time| time.at);
+    let size_bytes = data.count("size_bytes");
+    let Some(id) = draft.recording(id, data.link("download_url"), expires_at) else { return };
     draft.recording_size(size_bytes);
     draft.set_recording(&id, "duration_seconds", data.seconds("duration_seconds"));
     draft.set_recording(&id, "size_bytes", size_bytes);
@@ -192,7 +191,8 @@ pub(super) fn sign(keys: &SenderKeys, body: &[u8], at: Timestamp) -> SenderProof
         // A new value for each delivery: nothing may depend on it.
         (IDEMPOTENCY_HEADER, format!("local-{:016x}", at.as_nanosecond())),
     ];
-    let kind = Payload::from_body(BODY_FORMAT, body).ok().and_then(|mut payload| payload.text("kind"));
+    let body = Body::new(BODY_FORMAT, body);
+    let kind = Payload::read(&body, None).ok().and_then(|mut payload| payload.text("kind"));
     headers.extend(kind.filter(|kind| kind.len() < 100).map(|kind| (EVENT_HEADER, kind)));
     SenderProof { headers, url_token: None }
 }

@@ -1,29 +1,29 @@
 //! Telnyx TeXML webhooks: forms, signed with Ed25519.
 //!
-//! `telnyx-signature-ed25519` is the base64 of a signature over `<telnyx-timestamp>|<body>`. Status
-//! callbacks and recording callbacks come to the same URL. Every value is a string. A `CallSid` is
-//! one leg; the whole call is the `CallSessionId`. A delivery that is not answered with exactly 200 goes
-//! to the failover URL as well, with another timestamp header. So that header is never part of a dedupe key.
+//! `telnyx-signature-ed25519` is the base64 of a signature over `<telnyx-timestamp>|<body>`. Callbacks about
+//! the status, recordings, transcriptions and what a caller says come to the same URL. Every value is a string.
+//! A `CallSid` is one leg; the whole call is the `CallSessionId`. Not answered with exactly 200, a delivery goes to
+//! the failover URL as well, so the timestamp header never takes part in a dedupe key.
 //!
 //! Document: "TexmlCallCompletedWebhook" in the API reference at <https://developers.telnyx.com>.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::dictionary::Dictionary;
 use crate::draft::{Draft, FROM, TO, call_id, dedupe_key, pinned_account};
 use crate::event::{BodyFormat, Normalized, Unusable};
-use crate::payload::{Payload, shallow_json};
+use crate::payload::{Body, Payload, json_value};
 use crate::proof::{
     Ed25519Signer, Freshness, Proof, ProofError, Scheme, SenderKeys, SenderProof, Unverified, ed25519,
     exactly_one, unix_seconds,
 };
-use crate::record::{Stamp, field};
+use crate::record::field;
 use crate::source::{KeyKind, Needs, Source};
-use crate::timestamp::{Timestamp, rfc3339};
+use crate::timestamp::Timestamp;
 
 const SIGNATURE_HEADER: &str = "telnyx-signature-ed25519";
 const TIMESTAMP_HEADER: &str = "telnyx-timestamp";
@@ -33,7 +33,7 @@ const API_HOST: &str = "api.telnyx.com";
 pub(super) const NEEDS: Needs = Needs {
     keys: KeyKind::PublicKeys,
     min_key_chars: 0,
-    time_zone: None,
+    time_zone: Some("UTC"),
     names_account: true,
     example: r#"{"public_keys":["<the account public key>"]}"#,
 };
@@ -68,7 +68,8 @@ pub(super) fn verify(source: &Source, delivery: Unverified<'_>) -> Result<Proof,
 
 /// Reads a body.
 pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unusable> {
-    let mut payload = Payload::from_body(BODY_FORMAT, body)?;
+    let body = Body::new(BODY_FORMAT, body);
+    let mut payload = Payload::read(&body, source.time_zone.as_ref())?;
     let mut draft = Draft::default();
     let account = payload.text("AccountSid");
     pinned_account(source, account.as_deref())?;
@@ -77,31 +78,38 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     let call_status = payload.text("CallStatus");
     let recording_id = draft.short_id("RecordingSid", payload.id("RecordingSid"));
     let recording_status = payload.text("RecordingStatus");
-    let occurred_at = payload.time("OccurredAt");
-    let sent_at = payload.time("Timestamp");
+    let transcription_id = draft.short_id("TranscriptionSid", payload.id("TranscriptionSid"));
+    let occurred_at = payload.time("OccurredAt").map(|time| time.at);
+    let sent_at = payload.time("Timestamp").map(|time| time.at);
     let sequence = payload.integer("SequenceNumber");
 
-    let (kind, key) = match (&call_status, &recording_id, &recording_status) {
-        (Some(call_status), _, _) => {
-            let sequence = sequence.map_or_else(String::new, |sequence| sequence.to_string());
-            let callback_source = callback_source.clone().unwrap_or_default();
-            let key = dedupe_key(&[&call_id, &callback_source, call_status, &sequence]);
-            (format!("call.{}", call_status.to_ascii_lowercase()), Some(key))
+    let (kind, key, event_id) = match (&transcription_id, &recording_id, &call_status, &recording_status) {
+        (Some(transcription_id), ..) => {
+            let key = dedupe_key(&[transcription_id]);
+            ("transcription".to_owned(), Some(key), Some(transcription_id.clone()))
         }
-        (None, Some(recording_id), recording_status) => {
+        // A status callback may name the recording, too; a recording callback tells its status.
+        (None, Some(recording_id), None, recording_status)
+        | (None, Some(recording_id), Some(_), recording_status @ Some(_)) => {
             let recording_status = recording_status.as_deref().unwrap_or_default();
             let key = dedupe_key(&[recording_id, recording_status]);
-            (format!("recording.{recording_status}"), Some(key))
+            (format!("recording.{recording_status}"), Some(key), Some(recording_id.clone()))
         }
-        (None, None, Some(recording_status)) => (format!("recording.{recording_status}"), None),
-        (None, None, None) => {
+        (None, _, Some(call_status), _) => {
+            // Without a sequence, as in what a Gather sends, nothing but the body tells two of them apart.
+            let key = sequence.map(|sequence| {
+                let callback_source = callback_source.as_deref().unwrap_or_default();
+                dedupe_key(&[&call_id, callback_source, call_status, &sequence.to_string()])
+            });
+            (format!("call.{}", call_status.to_ascii_lowercase()), key, None)
+        }
+        (None, None, None, Some(recording_status)) => (format!("recording.{recording_status}"), None, None),
+        (None, None, None, None) => {
             let kind = callback_source.unwrap_or_else(|| "unknown".to_owned());
             return Ok(Normalized::Ignored { kind, dedupe_key: None, call_id: Some(call_id) });
         }
     };
 
-    // A status callback has no id of its own; a recording callback is told apart by its recording.
-    let event_id = recording_id.clone().filter(|_| call_status.is_none());
     draft.set("account_id", account);
     draft.set("call_id", Some(call_id.as_str()));
     draft.status("status", call_status, "CallStatus");
@@ -111,6 +119,9 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
     ending(&mut draft, &mut payload);
     quality(&mut draft, &mut payload);
     recording(&mut draft, &mut payload, recording_id, recording_status);
+    if let Some((id, text)) = transcription_id.zip(payload.text("TranscriptionText")) {
+        draft.record.set_list("transcript.turns", vec![json!({ "id": id, "text": text })]);
+    }
     draft.event(
         callback_source.as_deref().unwrap_or(&kind),
         event_id.as_deref(),
@@ -119,15 +130,13 @@ pub(super) fn normalize(source: &Source, body: &[u8]) -> Result<Normalized, Unus
         sequence,
     );
     draft.leftovers(payload);
-    let occurred_at = occurred_at.or(sent_at).map(|time| time.as_millisecond());
-    Ok(draft.finish(kind, call_id, key, Stamp { rank: 0, sequence, occurred_at }))
+    Ok(draft.finish(kind, call_id, key, occurred_at.or(sent_at), sequence))
 }
 
 fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
     for (set, names) in [
         ("aliases", ["CallSidLegacy", "CallControlId"].as_slice()),
         ("parent_call_aliases", &["ParentCallSidLegacy"]),
-        ("dial.aliases", &["DialCallSidLegacy"]),
     ] {
         let mut ids: Vec<String> = names.iter().filter_map(|name| payload.text(name)).collect();
         ids.sort_unstable();
@@ -136,6 +145,7 @@ fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
             draft.record.add(set, id);
         }
     }
+    draft.set("dial.aliases", payload.text("DialCallSidLegacy").map(|id| vec![id]));
     for (path, name) in [
         ("leg_id", "CallLegId"),
         ("session_id", "CallSessionId"),
@@ -158,8 +168,8 @@ fn ids(draft: &mut Draft, payload: &mut Payload<'_>) {
 }
 
 fn parties(draft: &mut Draft, payload: &mut Payload<'_>) {
-    draft.party(&FROM, payload.text("From"));
-    draft.party(&TO, payload.text("To"));
+    draft.party(&FROM, payload.party("From"));
+    draft.party(&TO, payload.party("To"));
     draft.set("remote_party.name", payload.text("CallerId"));
     let has = |path| draft.record.get(path).is_some();
     let channel = if has("from.sip_uri") || has("to.sip_uri") {
@@ -208,11 +218,15 @@ fn ending(draft: &mut Draft, payload: &mut Payload<'_>) {
 /// whole stays in `raw`.
 fn quality(draft: &mut Draft, payload: &mut Payload<'_>) {
     let Some(written) = payload.text("CallQualityStats") else { return };
-    let Some(stats) = shallow_json(&written) else {
+    let Some(stats) = json_value(&written) else {
         draft.set("quality.raw", Some(written));
         return;
     };
-    let number = |name: &str| stats.get(name).filter(|value| value.is_number()).cloned();
+    // Some write their numbers as text.
+    let number = |name: &str| match stats.get(name) {
+        Some(Value::String(text)) => json_value(text.trim()).filter(Value::is_number),
+        other => other.filter(|value| value.is_number()).cloned(),
+    };
     draft.record.set("quality.mos", number("mos"));
     draft.record.set("quality.packet_loss", number("packet_loss"));
     // The unit is not documented; jitter is usually given in milliseconds.
@@ -226,14 +240,14 @@ fn recording(
     recording_id: Option<String>,
     recording_status: Option<String>,
 ) {
-    let Some(id) = draft.recording(recording_id, payload.text("RecordingUrl"), None) else {
+    let Some(id) = draft.recording(recording_id, payload.link("RecordingUrl"), None) else {
         draft.set(field("extensions", "RecordingStatus"), recording_status);
         return;
     };
     draft.set_recording(&id, "provider_status", recording_status);
     draft.set_recording(&id, "duration_seconds", payload.seconds("RecordingDuration"));
-    draft.set_recording(&id, "channels", payload.integer("RecordingChannels"));
-    draft.set_recording(&id, "started_at", payload.time("RecordingStartTime").map(rfc3339));
+    draft.set_recording(&id, "channels", payload.count("RecordingChannels"));
+    draft.recording_started(&id, payload.time("RecordingStartTime"));
 }
 
 /// A link is presigned for ten minutes, unless it leads to the API, where the account's key opens it.

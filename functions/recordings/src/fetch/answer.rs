@@ -45,7 +45,8 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> 
     match status.as_u16() {
         200 | 206 => Answer::Body,
         301 | 302 | 303 | 307 | 308 => match text(headers, LOCATION) {
-            Some(location) => Answer::Redirect(location.to_owned()),
+            // Some origins write a blank as it is.
+            Some(location) => Answer::Redirect(location.replace(' ', "%20")),
             None => Answer::Failed(CopyError::transient("redirect_without_location")),
         },
         410 => Answer::Failed(CopyError::Expired(reason())),
@@ -134,6 +135,8 @@ mod tests {
     fn a_redirect_needs_a_place() {
         let to = Answer::Redirect("https://b.example/x".to_owned());
         assert_eq!(judged(302, &[(LOCATION, "https://b.example/x")]), to);
+        let blank = Answer::Redirect("https://b.example/x%20y".to_owned());
+        assert_eq!(judged(302, &[(LOCATION, "https://b.example/x y")]), blank);
         assert_eq!(judged(302, &[]), Answer::Failed(CopyError::transient("redirect_without_location")));
         assert!(matches!(judged(304, &[]), Answer::Failed(CopyError::Transient { .. })));
     }

@@ -6,10 +6,12 @@ use reqwest::Response;
 use shared::ledger::jobs::Reason;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::resume::{Resume, Validator, is_chunked, is_identity};
+use super::coding::{Coding, Damaged, Unpacking};
+use super::resume::{Resume, Validator, is_chunked};
 use super::speed::{Ahead, Speed, TooSlow};
 use super::{Fetcher, Origin};
 use crate::error::CopyError;
+use crate::sniff::Told;
 
 /// How often a download is resumed without progress.
 const MAX_RESUMES: u32 = 5;
@@ -30,6 +32,12 @@ pub(crate) struct Download<'a> {
     /// The origin's name for exactly this body, if a download of it can be resumed.
     validator: Option<Validator>,
     received: u64,
+    /// What unpacks the body, if it is compressed. It is not resumed then.
+    unpacking: Option<Unpacking>,
+    /// How much was unpacked.
+    unpacked: u64,
+    /// What the origin says of the recording.
+    told: Told,
     resumes: u32,
     /// How many bytes had arrived at the last resume.
     resumed_at: u64,
@@ -52,16 +60,17 @@ impl<'a> Download<'a> {
             return Err(CopyError::transient("partial_without_request"));
         }
         let headers = response.headers();
-        if !is_identity(headers) {
-            return Err(CopyError::transient("content_encoding"));
-        }
+        let coding = Coding::of(headers).ok_or_else(|| CopyError::transient("content_encoding"))?;
         let (size, chunked) = (response.content_length(), is_chunked(headers));
         let download = Self {
             fetcher,
             origin,
             size,
-            announced: announced.filter(|_| size.is_none() && !chunked),
-            validator: Validator::of(headers),
+            announced: announced.filter(|_| size.is_none() && !chunked && coding == Coding::Plain),
+            validator: Validator::of(headers).filter(|_| coding == Coding::Plain),
+            unpacking: Unpacking::of(coding),
+            unpacked: 0,
+            told: Told::of(headers, response.url()),
             response,
             received: 0,
             resumes: 0,
@@ -75,13 +84,42 @@ impl<'a> Download<'a> {
         Ok(download)
     }
 
-    /// The whole body's size, if it is known. No more than that will arrive.
+    /// The recording's size, if it is known; it will not be more.
     pub(crate) fn size(&self) -> Option<u64> {
-        self.size
+        self.size.filter(|_| self.unpacking.is_none())
     }
 
-    /// Returns the next piece; `None` when all has arrived and the size is right.
+    /// What the origin says of the recording.
+    pub(crate) fn told(&self) -> Told {
+        self.told.clone()
+    }
+
+    /// The next piece of the recording; `None` when all has arrived, and its size is what it should be.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, CopyError> {
+        let damaged = |Damaged| CopyError::transient("content_encoding");
+        loop {
+            let unpacked = self.unpacking.as_mut().map(Unpacking::next).transpose().map_err(damaged)?;
+            if let Some(piece) = unpacked.flatten() {
+                return self.within_limit(piece).map(Some);
+            }
+            match (self.arrived().await?, &mut self.unpacking) {
+                (piece, None) => return Ok(piece),
+                (Some(piece), Some(unpacking)) => unpacking.feed(&piece),
+                (None, Some(unpacking)) => {
+                    let rest = unpacking.rest().map_err(damaged)?;
+                    return rest.map(|piece| self.within_limit(piece)).transpose();
+                }
+            }
+        }
+    }
+
+    fn within_limit(&mut self, unpacked: Bytes) -> Result<Bytes, CopyError> {
+        self.unpacked += unpacked.len() as u64;
+        if self.unpacked > self.max_bytes() { Err(self.too_large()) } else { Ok(unpacked) }
+    }
+
+    /// The next piece as it arrives.
+    async fn arrived(&mut self) -> Result<Option<Bytes>, CopyError> {
         loop {
             let started = Instant::now();
             let limits = &self.fetcher.policy.limits;

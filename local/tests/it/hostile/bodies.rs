@@ -180,30 +180,6 @@ async fn headers_are_taken_within_reason() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_body_is_taken_as_it_is_and_never_unpacked() -> anyhow::Result<()> {
-    // The first bytes of compressed data, which could be anything.
-    let packed = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], wav(500).as_slice()].concat();
-    let coded = |codings: &str| answer("200 OK", &format!("{codings}content-length: 510\r\n"), &packed);
-    let trial = Trial::start().await?;
-    trial
-        .expect(&[
-            ("gzip", sends(coded("content-encoding: gzip\r\n")).await?, retry("content_encoding")),
-            ("unknown", sends(coded("content-encoding: canary\r\n")).await?, retry("content_encoding")),
-            (
-                "in a second header",
-                sends(coded("content-encoding: identity\r\ncontent-encoding: gzip\r\n")).await?,
-                retry("content_encoding"),
-            ),
-            ("not said", sends(coded("content-type: audio/mpeg\r\n")).await?, stored(&packed)),
-        ])
-        .await?;
-    // It is kept, since there is no other copy, and gets no content type that may be wrong.
-    let (objects, _) = trial.bed.bucket().await?;
-    ensure!(objects.iter().all(|key| key.ends_with(".bin")), "{objects:?}");
-    Ok(())
-}
-
-#[tokio::test]
 async fn an_endless_body_is_cut_off_at_the_cap() -> anyhow::Result<()> {
     const TAKEN_BY_SOCKETS: u64 = 16 << 20;
     let three_gib = 3_u64 << 30;

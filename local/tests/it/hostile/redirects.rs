@@ -26,7 +26,7 @@ async fn a_redirect_leads_to_no_other_scheme_address_or_page() -> anyhow::Result
         ("//canary@127.0.0.1/", "userinfo"),
         ("/\\169.254.169.254/canary", "malformed"),
         ("http:/127.0.0.1/canary", "malformed"),
-        ("http://127.0.0.1/can ary", "control_character"),
+        ("http://127.0.0.1/can\tary", "control_character"),
         ("http://127.0.0.1:65536/canary", "port"),
         ("", "too_many_redirects"),
         ("?canary", "too_many_redirects"),
@@ -47,8 +47,8 @@ async fn credentials_stay_with_their_origin_and_do_not_come_back() -> anyhow::Re
         };
         origin.heads().iter().filter_map(request).collect()
     }
-    let source =
-        json!({ "recording_hosts": ["127.0.0.1", "localhost"], "recording_authorization": "Bearer canary" });
+    let source = json!({ "recording_authorization": "Bearer canary",
+        "recording_authorization_hosts": ["127.0.0.1", "localhost"] });
     for (way, expected) in [
         // Everything on one origin, however it is said.
         (

@@ -138,6 +138,9 @@ fn the_party_outside_tells_the_direction() {
     assert_eq!(direction(r#""phone":"+3","caller_number":"+1","callee_number":"+2""#), "unknown");
     assert_eq!(direction(r#""phone":"+1","caller_number":"+1","callee_number":"+1""#), "unknown");
     assert_eq!(direction(r#""caller_number":"+1""#), "unknown");
+    // One number in two spellings, and as a number.
+    let spelled = r#""phone":"+1 415-555-0100","caller_number":"+18881234567","callee_number":14155550100"#;
+    assert_eq!(direction(spelled), "outbound");
 }
 
 #[test]
@@ -146,9 +149,9 @@ fn money_keeps_every_digit() {
     assert_eq!(cost(r#""cost_total":0.10000000000000000001"#).as_deref(), Some("0.10000000000000000001"));
     assert_eq!(cost(r#""cost_total":"12.50""#).as_deref(), Some("12.50"));
     assert_eq!(cost(r#""cost_total":-3"#).as_deref(), Some("-3"));
-    for no_amount in
-        [r#""cost_total":1e3"#, r#""cost_total":"free""#, r#""cost_total":"1.2.3""#, r#""cost_total":{}"#]
-    {
+    assert_eq!(cost(r#""cost_total":1e3"#).as_deref(), Some("1000"));
+    assert_eq!(cost(r#""cost_total":3E-8"#).as_deref(), Some("0.00000003"));
+    for no_amount in [r#""cost_total":"free""#, r#""cost_total":"1.2.3""#, r#""cost_total":{}"#] {
         assert_eq!(cost(no_amount), None, "{no_amount}");
     }
 }
@@ -175,10 +178,6 @@ fn turns_keep_what_is_not_documented() {
     {
       "turns": [
         {
-          "raw": "odd",
-          "role": "unknown"
-        },
-        {
           "format": "json",
           "lang": "hi",
           "message": {
@@ -187,6 +186,10 @@ fn turns_keep_what_is_not_documented() {
           "offset_ms": 5,
           "role": "tool",
           "text": "x"
+        },
+        {
+          "raw": "odd",
+          "role": "unknown"
         }
       ]
     }
@@ -211,5 +214,21 @@ fn other_events_are_ignored_and_other_bodies_unreadable() {
     assert_eq!(
         unusable(Agni, &configured(), format!(r#"{{"event":"call.completed","org_id":"{ORG}"}}"#)),
         Unusable::CallIdMissing
+    );
+}
+
+#[test]
+fn times_of_turns_are_read_like_all_others() {
+    let data = r#""started_at":"1970-01-01T00:00:00Z","ended_at":1774377125,"transcripts":[
+        {"id":"1","created_at":"0001-01-01T00:00:00Z"},{"id":"2","created_at":1774377003250},{"id":"3","created_at":"soon"}]"#;
+    let said = said(&event(Agni, &configured(), body(data)));
+    assert_eq!((&said["started_at"], &said["ended_at"]), (&json!(null), &json!("2026-03-24T18:32:05.000Z")));
+    assert_eq!(
+        said["transcript"]["turns"],
+        json!([
+            { "id": "1", "created_at": null },
+            { "id": "2", "created_at": "2026-03-24T18:30:03.250Z" },
+            { "id": "3", "created_at": "soon" },
+        ])
     );
 }

@@ -222,15 +222,15 @@ fn fractions_and_wrong_types_are_kept() {
       "status": "completed",
       "tool_calls": [
         {
-          "name": null,
-          "raw": "odd"
-        },
-        {
           "at": "soon",
           "name": "f",
           "response": {
             "id": 1
           }
+        },
+        {
+          "name": null,
+          "raw": "odd"
         }
       ],
       "warnings": [

@@ -161,6 +161,7 @@ fn fields_of_unexpected_types_are_kept_beside_those_that_can_be_read() {
       "channel": "pstn",
       "derived": [
         "channel",
+        "hangup.cause",
         "status"
       ],
       "direction": "unknown",
@@ -185,7 +186,6 @@ fn fields_of_unexpected_types_are_kept_beside_those_that_can_be_read() {
         "data.from": [
           "+254700000001"
         ],
-        "data.hangup_cause": "\"\\ud800\"",
         "data.status": "resting",
         "future": {
           "a": [
@@ -194,18 +194,34 @@ fn fields_of_unexpected_types_are_kept_beside_those_that_can_be_read() {
         },
         "occurred_at": "yesterday"
       },
+      "hangup": {
+        "cause": "unspecified",
+        "raw": "�"
+      },
       "status": "completed",
       "warnings": [
+        "a character could not be read; it is shown as U+FFFD",
         "data.answered_at is not a time; see extensions",
         "data.direction is not a documented direction; see extensions",
         "data.duration_seconds is not a number of seconds; see extensions",
         "data.from is not text; see extensions",
-        "data.hangup_cause is not text; see extensions",
         "data.status is not a documented status; see extensions",
         "occurred_at is not a time; see extensions"
       ]
     }
     "#);
+}
+
+#[test]
+fn json_that_breaks_the_rules_is_read_as_it_was_meant() {
+    let body = "{\"kind\":\"call.completed\",\"data\":{\"call_id\":\"c\",\"failure_reason\":\"one\ntwo It\\'s\",\"duration_seconds\":Infinity}}";
+    let said = said(&event(Sautikit, &configured(), body));
+    assert_eq!(said["error"]["message"], "one\ntwo It\\'s");
+    assert_eq!(
+        (&said["duration_seconds"], &said["extensions"]["data.duration_seconds"]),
+        (&json!(null), &json!("Infinity"))
+    );
+    assert_eq!(said["warnings"], json!(["data.duration_seconds is not a number of seconds; see extensions"]));
 }
 
 #[test]

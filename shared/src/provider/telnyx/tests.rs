@@ -9,6 +9,7 @@ use crate::proof::Ed25519Signer;
 use crate::source::Source;
 
 mod verify;
+mod callbacks;
 
 fn signer(seed: u8) -> Ed25519Signer {
     Ed25519Signer::from_seed(&[seed; 32])
@@ -265,7 +266,8 @@ fn forms_are_read_as_browsers_write_them() {
 
 #[test]
 fn what_cannot_be_read_says_why() {
-    for body in [&b"\xff"[..], b"CallSid=%FF&CallStatus=completed", b"CallSid=c&%C3=x"] {
+    // A call's id with a character that could not be read may be another call's.
+    for body in [&b"\xff"[..], b"CallSid=%FF&CallStatus=completed"] {
         assert_eq!(unusable(Telnyx, &configured(), body), Unusable::Unreadable);
     }
     for body in ["", "&&&", "CallSid=", "{\"CallSid\":\"c\"}", "CallStatus=completed"] {
