@@ -10,6 +10,7 @@ pub(crate) mod send;
 pub(crate) mod event;
 pub(crate) mod resign;
 pub(crate) mod item;
+pub(crate) mod verify;
 
 /// The changes to a sample before it is signed.
 #[derive(Args)]

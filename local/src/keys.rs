@@ -17,8 +17,10 @@ use crate::embedded;
 pub const CALLKARO_TOKEN: &str = "local-callkaro-0123456789abcdef0123456789abcdef";
 /// Agni's part of a local URL.
 pub const AGNI_TOKEN: &str = "local-agni-0123456789abcdef0123456789abcdef";
-/// The token of the read API.
+/// The token of the read API, which may read and act.
 pub const QUERY_TOKEN: &str = "local-query-token";
+/// The token of the read API that may also erase.
+pub const ERASER_TOKEN: &str = "local-eraser-token";
 
 /// The keys of a provider, which `events/sources.json` accepts.
 ///
@@ -78,6 +80,12 @@ impl Keyring {
     pub fn names(&self, provider: Provider) -> Vec<&str> {
         let named = self.sources[provider.name()].as_object();
         named.into_iter().flat_map(|named| named.keys().map(String::as_str)).collect()
+    }
+
+    /// The keys of a source as they are written, under one of its fields: `secrets`, `public_keys` or `tokens`.
+    pub fn written(&self, provider: Provider, source: &str, field: &str) -> Vec<String> {
+        let keys = self.sources[provider.name()][source][field].as_array();
+        keys.into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)).collect()
     }
 
     /// The keys that a source's sender has. The local keys can sign for a source of any name.

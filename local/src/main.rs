@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod command;
 
-use command::{demo, event, item, resign, send, serve};
+use command::{demo, event, item, resign, send, serve, verify};
 
 /// Call Ledger on a laptop: webhooks, ledger, recordings and read API in one process, on an
 /// embedded DynamoDB and S3. No account, no Docker.
@@ -35,6 +35,7 @@ enum Command {
     Event(event::Event),
     Resign(resign::Resign),
     Item(item::Item),
+    Verify(verify::Verify),
 }
 
 #[tokio::main]
@@ -44,7 +45,8 @@ async fn main() -> ExitCode {
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE
         }
-        _ => ExitCode::SUCCESS,
+        Err(_) => ExitCode::SUCCESS,
+        Ok(code) => code,
     }
 }
 
@@ -53,7 +55,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         None => serve::run(cli.serve).await,
         Some(Command::Demo(_)) => demo::run().await,
@@ -62,5 +64,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Event(options)) => event::run(&options),
         Some(Command::Resign(options)) => resign::run(&options),
         Some(Command::Item(options)) => item::run(options).await,
-    }
+        Some(Command::Verify(options)) => return verify::run(&options),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

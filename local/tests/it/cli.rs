@@ -23,7 +23,7 @@ struct Output {
 }
 
 /// The program in an empty folder, as if there were no checkout.
-fn program(folder: &Path) -> Command {
+pub(crate) fn program(folder: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_call-ledger"));
     program.current_dir(folder).kill_on_drop(true).stdin(Stdio::null());
     program.env_remove("CARGO").env_remove("RUST_LOG").env("RUST_BACKTRACE", "1");
@@ -311,7 +311,7 @@ async fn a_folder_of_events_is_signed_anew() -> anyhow::Result<()> {
 #[tokio::test]
 async fn every_commands_help_has_examples_and_the_demo_needs_no_checkout() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
-    for command in ["demo", "serve", "send", "event", "resign", "item"] {
+    for command in ["demo", "serve", "send", "event", "resign", "item", "verify"] {
         let help = run(folder.path(), &["help", command]).await?;
         assert!(help.stdout.contains(&format!("  call-ledger {command}")), "{}", help.stdout);
     }

@@ -25,4 +25,6 @@ mod query;
 mod recordings;
 mod template;
 mod tidy;
+mod values;
+mod verify;
 mod watch;
