@@ -307,6 +307,7 @@ def check_keys(providers):
         check(f"{function} writes {foreign}'s keys beside its own", not beside)
         odd = [may_put(table, partition) for partition in (f"AUDIT#{provider}#", f"CALL#{provider}", "CALL#")]
         check(f"{function} writes keys of no provider", not any(odd), odd)
+    ask("/audit")
     table = table_of("QueryFunction")
     written = [may_put(table, partition) for partition in ("AUDIT#2026-06-27", "CALL#agni#default#c", "EVENT#agni#default#b")]
     check("QueryFunction puts entries of the audit trail and nothing else", written == [True, False, False], written)
