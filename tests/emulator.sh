@@ -36,7 +36,11 @@ prove_refusals() {
     check "$sample, base64 cut off" "400 body_unreadable" \
         "$(signed "$sample" | change 'event.update(body="QUJDR", isBase64Encoded=True)' | invoke)"
     said=$(signed "$sample" | change 'event.pop("body")' | invoke)
-    check "$sample, no body" "40[01] *" "$said"
+    # Without a body, a signature fits nothing. A token in the URL fits, and an empty body can't be read.
+    case $sample in
+        callkaro-* | agni-*) check "$sample, no body" "200 quarantined" "$said" ;;
+        *) check "$sample, no body" "40[01] *" "$said" ;;
+    esac
     check "$sample, another method" "405 method_not_allowed" \
         "$(signed "$sample" | change 'event["requestContext"]["http"]["method"] = "GET"' | invoke)"
     check "$sample, another source" "404 source_unknown" \
