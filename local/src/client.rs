@@ -87,7 +87,7 @@ pub fn http() -> anyhow::Result<reqwest::Client> {
 
 /// The path of a call in the read API.
 pub fn call_path(provider: &str, source: &str, call_id: &str) -> String {
-    format!("/calls/{provider}/{source}/{}", query::path::encode(call_id))
+    format!("/calls/{provider}/{source}/{}", shared::path::encode(call_id))
 }
 
 /// Returns the base URL for the text that a person gave. Without a scheme, it is `http` for this machine and for

@@ -30,6 +30,7 @@ pub mod sources;
 pub mod record;
 pub mod ledger;
 pub mod access;
+pub mod path;
 pub mod webhook;
 pub mod lambda;
 pub mod reply;

@@ -11,13 +11,14 @@ use jiff::{SignedDuration, ToSpan as _};
 use serde_json::{Value, json};
 use shared::ledger::audit::{About, Action, Note, Noted, Trail};
 use shared::ledger::{Ledger, key};
+use shared::path;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
 use crate::parameters::{Given, invalid, limit};
-use crate::{path, unavailable};
+use crate::unavailable;
 
 const NAMES: [&str; 4] = ["since", "until", "limit", "cursor"];
 

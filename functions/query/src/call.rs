@@ -7,13 +7,14 @@ use serde_json::{Map, Value, json};
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::read::{Call, Recording, Story};
+use shared::path;
 use shared::record::Record;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
 use crate::weight::{MAX_WEIGHT, take, weight};
-use crate::{large, path, unavailable};
+use crate::{large, unavailable};
 
 /// Answers the record with its recordings and deliveries.
 pub(crate) async fn answer(

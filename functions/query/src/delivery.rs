@@ -12,13 +12,14 @@ use shared::ledger::Ledger;
 use shared::ledger::audit::{About, Action};
 use shared::ledger::evidence::Request;
 use shared::ledger::read::{Delivery, Evidence, Raw};
+use shared::path;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
 use crate::weight::{MAX_WEIGHT, weight};
-use crate::{audit, path, unavailable};
+use crate::{audit, unavailable};
 
 /// Answers what is known of a delivery, with its headers and its body. The audit trail says who read them.
 pub(crate) async fn answer(

@@ -31,7 +31,6 @@ mod delivery;
 mod audit;
 mod large;
 mod weight;
-pub mod path;
 
 use route::Route;
 

@@ -13,13 +13,14 @@ use shared::ledger::Ledger;
 use shared::ledger::audit::{About, Action};
 use shared::ledger::jobs::MadeDue;
 use shared::ledger::read::Recording;
+use shared::path;
 use shared::provider::Provider;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
 use crate::route::CallName;
-use crate::{audit, path, unavailable};
+use crate::{audit, unavailable};
 
 /// How long a link works.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);

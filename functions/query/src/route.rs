@@ -4,11 +4,10 @@ use std::borrow::Cow;
 
 use http::Method;
 use shared::lambda::Request;
+use shared::path;
 use shared::provider::Provider;
 use shared::reader::Right;
 use shared::source;
-
-use crate::path;
 
 const CALLS: &str = "/calls";
 const AUDIT: &str = "/audit";

@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 
-use shared::ledger::read::Columns;
+use crate::ledger::read::Columns;
 
 /// The path of a call: `/calls/<provider>/<source>/<call id>`.
-pub(crate) fn of(columns: &Columns) -> String {
+pub fn of(columns: &Columns) -> String {
     call(&columns.provider, &columns.source, &columns.call_id)
 }
 
 /// The path of the call with these names.
-pub(crate) fn call(provider: &str, source: &str, call_id: &str) -> String {
+pub fn call(provider: &str, source: &str, call_id: &str) -> String {
     format!("/calls/{provider}/{source}/{}", encode(call_id))
 }
 
@@ -31,7 +31,7 @@ pub fn encode(id: &str) -> String {
 }
 
 /// The id in a part of a path; `None` if it is not UTF-8. A `~` without two hex digits stands for itself.
-pub(crate) fn decode(part: &str) -> Option<Cow<'_, str>> {
+pub fn decode(part: &str) -> Option<Cow<'_, str>> {
     if !part.contains('~') {
         return Some(Cow::Borrowed(part));
     }
