@@ -31,6 +31,7 @@ pub mod record;
 pub mod ledger;
 pub mod access;
 pub mod path;
+pub mod api;
 pub mod webhook;
 pub mod lambda;
 pub mod reply;

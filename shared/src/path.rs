@@ -5,7 +5,55 @@
 
 use std::borrow::Cow;
 
+use crate::lambda::Request;
 use crate::ledger::read::Columns;
+use crate::provider::Provider;
+use crate::source;
+
+/// The parts of a call's path, as they were sent. [`CallName::parts`] checks them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallName<'a> {
+    provider: &'a str,
+    source: &'a str,
+    call_id: &'a str,
+}
+
+impl<'a> CallName<'a> {
+    /// Returns the parts `{provider}`, `{source}` and `{call_id}` of a request's path, if its route has them.
+    pub fn of(request: &'a Request) -> Option<Self> {
+        let part = |name: &str| request.path.get(name).map(String::as_str);
+        Some(Self { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? })
+    }
+
+    /// Returns the provider as the path has it.
+    pub fn provider(self) -> &'a str {
+        self.provider
+    }
+
+    /// Returns the source as the path has it.
+    pub fn source(self) -> &'a str {
+        self.source
+    }
+
+    /// Returns the provider, source and call id, if calls can have such names.
+    pub fn parts(self) -> Option<(Provider, &'a str, Cow<'a, str>)> {
+        let provider = Provider::from_name(self.provider)?;
+        let call_id = decode(self.call_id)?;
+        source::is_name(self.source).then_some((provider, self.source, call_id))
+    }
+}
+
+/// Returns which of some routes, as the template has them, takes a path.
+///
+/// API Gateway names the route that it matched. `cargo lambda watch` does not.
+pub fn matched<'a>(routes: &[&'a str], path: &str) -> Option<&'a str> {
+    let takes = |route: &str| {
+        let fits =
+            |(part, name): (&str, &str)| if name.starts_with('{') { !part.is_empty() } else { part == name };
+        path.split('/').count() == route.split('/').count() && path.split('/').zip(route.split('/')).all(fits)
+    };
+    routes.iter().copied().find(|route| takes(route))
+}
 
 /// The path of a call: `/calls/<provider>/<source>/<call id>`.
 pub fn of(columns: &Columns) -> String {

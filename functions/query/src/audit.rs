@@ -1,15 +1,15 @@
-//! The audit trail: written before something is given out or done, and `GET /audit` to read it.
+//! `GET /audit`: a page of the audit trail.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::StatusCode;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan as _};
 use serde_json::{Value, json};
-use shared::ledger::audit::{About, Action, Note, Noted, Trail};
+use shared::api::unavailable;
+use shared::ledger::audit::{Noted, Trail};
 use shared::ledger::{Ledger, key};
 use shared::path;
 use shared::reader::Reader;
@@ -17,12 +17,9 @@ use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
-use crate::parameters::{Given, invalid, limit};
-use crate::unavailable;
+use crate::parameters::{DEFAULT_LIMIT, Given, invalid, limit, start, time};
 
 const NAMES: [&str; 4] = ["since", "until", "limit", "cursor"];
-
-const DEFAULT_LIMIT: usize = 50;
 
 /// How long a page is filled.
 const FILLING: Duration = Duration::from_secs(3);
@@ -38,25 +35,6 @@ const YOUNGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// The first line of a cursor; another one when what follows changes.
 const CURSOR: &str = "1\naudit\n";
-
-/// Notes what a reader is about to be given, or to do.
-///
-/// # Errors
-/// The trail can't be written: then nothing must be given or done.
-pub(crate) async fn note(
-    ledger: &Ledger,
-    reader: &Reader,
-    action: Action,
-    about: About<'_>,
-    at: Timestamp,
-) -> Result<(), Problem> {
-    let written = ledger.note(&Note { at, reader: &reader.name, action, about }).await;
-    written.map_err(|error| {
-        let (reader, action) = (&reader.name, action.name());
-        tracing::error!(reader, action, %error, "the audit trail can't be written, so the request is refused");
-        Problem::unavailable()
-    })
-}
 
 /// Answers `{"entries":[…],"cursor":…}`, newest first; the cursor is null on the last page. Entries about sources
 /// that are not in the reader's scope are left out.
@@ -104,21 +82,6 @@ fn trail(query: &str, now: Timestamp) -> Result<Trail, Problem> {
         limit: given.get("limit").map_or(Ok(DEFAULT_LIMIT), limit)?,
         before: before.transpose()?,
     })
-}
-
-/// RFC 3339, or a date, which means its start in UTC. An unencoded `+` arrives as a space.
-fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    let date: Option<Date> = text.parse().ok().filter(|date: &Date| date.to_string() == text);
-    let time = date.and_then(start).or_else(|| text.replace(' ', "+").parse().ok());
-    time.ok_or_else(|| {
-        invalid(format!(
-            "{name} must be a date as YYYY-MM-DD, or a time such as {name}=2026-06-27T10:05:00Z."
-        ))
-    })
-}
-
-fn start(date: Date) -> Option<Timestamp> {
-    date.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp())
 }
 
 /// The place in a cursor; `None` if it is not one of this list.

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use shared::api::unavailable;
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::read::{Call, Recording, Story};
-use shared::path;
+use shared::path::{self, CallName};
 use shared::record::Record;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
 
-use crate::route::CallName;
+use crate::large;
 use crate::weight::{MAX_WEIGHT, take, weight};
-use crate::{large, unavailable};
 
 /// Answers the record with its recordings and deliveries.
 pub(crate) async fn answer(

@@ -24,6 +24,18 @@ pub(crate) fn decode(by: &By, cursor: &str) -> Option<String> {
     (1..=MAX_KEY_BYTES).contains(&before.len()).then(|| before.to_owned())
 }
 
+/// Returns the cursor of a list that has a name and no value, such as `quarantine`.
+pub(crate) fn of_list(list: &str, place: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{VERSION}\n{list}\n{place}"))
+}
+
+/// Returns the place in such a cursor; `None` if it is not a cursor of this list.
+pub(crate) fn in_list(list: &str, cursor: &str) -> Option<String> {
+    let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let place = text.strip_prefix(&format!("{VERSION}\n{list}\n"))?;
+    (1..=MAX_KEY_BYTES).contains(&place.len()).then(|| place.to_owned())
+}
+
 fn head(by: &By) -> String {
     let (name, value) = match by {
         By::Day(day) => ("day", day),
@@ -51,6 +63,9 @@ mod tests {
         for other in [By::Day("2026-06-28".into()), By::From("2026-06-27".into()), By::To("+1".into())] {
             assert_eq!(decode(&day, &encode(&other, "key")), None);
         }
+        assert_eq!(in_list("quarantine", &of_list("quarantine", "key")).as_deref(), Some("key"));
+        assert_eq!(in_list("quarantine", &of_list("recordings", "key")), None);
+        assert_eq!(in_list("quarantine", &of_list("quarantine", "")), None);
         let later = BASE64_URL_SAFE_NO_PAD.encode("2\nday\n2026-06-27\nkey");
         let long = encode(&day, &"k".repeat(MAX_KEY_BYTES + 1));
         for foreign in ["", "no base64!", "AAAA", "MQ==", "_w", &later, &long, &encode(&day, "")] {

@@ -1,25 +1,22 @@
 //! The read API: calls by day and by number, one call's whole story, links to recordings, and what was delivered.
 //!
 //! Only readers are answered: bearers of a token of `query`. What one may not do, and calls of a source that is
-//! not in its scope, are refused before anything is looked up. What is answered is personal, so nothing
-//! between here and the reader may keep it: every answer says `no-store`.
+//! not in its scope, are refused before anything is looked up.
 
 use std::fmt;
+use std::sync::Arc;
 
-use http::StatusCode;
-use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
-use shared::access;
+use shared::api;
 use shared::aws::{Aws, Bucket};
 use shared::env;
 use shared::lambda::{self, Request};
-use shared::ledger::{Ledger, StoreError};
+use shared::ledger::Ledger;
 use shared::provider::Provider;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::sources::{self, LiveSources};
 use shared::telemetry;
 use shared::timestamp::Timestamp;
-use tokio::time::Instant;
 
 mod route;
 mod parameters;
@@ -28,6 +25,8 @@ mod list;
 mod call;
 mod recording;
 mod delivery;
+mod waiting;
+mod words;
 mod audit;
 mod large;
 mod weight;
@@ -79,54 +78,24 @@ impl Query {
 
     /// Answers one request. `received_at` is the time of its arrival.
     pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
-        let started = Instant::now();
-        let request_id = request.request_id.as_str();
-        let route = Route::of(&request);
-        self.sources.keep_fresh().await;
-        let reader = access::check(&self.sources, &request.headers).await;
-        let result = match &reader {
-            // Boxed, since the compiler limits how deep futures can be nested.
-            Ok(reader) => Box::pin(self.answer(reader, route, &request, received_at)).await,
-            Err(error) => Err(Problem::from(*error)),
+        let (request, route) = (&request, Route::of(&request));
+        let asked = route.map(|route| (route.name(), route.method()));
+        let answer = |reader: Arc<Reader>| async move {
+            match route {
+                Some(route) => self.answer(&reader, route, request, received_at).await,
+                None => Err(Problem::internal()),
+            }
         };
-        let error = result.as_ref().err().map(|problem| problem.code);
-        let mut reply = result.unwrap_or_else(|problem| problem.reply(request_id));
-        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match (reply.status, route) {
-            (StatusCode::UNAUTHORIZED, _) => {
-                reply.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            (StatusCode::METHOD_NOT_ALLOWED, Some(route)) => {
-                let allowed = HeaderValue::from_str(route.method().as_str());
-                reply.headers.extend(allowed.map(|allowed| (ALLOW, allowed)));
-            }
-            _ => {}
-        }
-        let (route, status) = (route.map_or("none", Route::name), reply.status.as_u16());
-        let duration_ms = started.elapsed().as_millis();
-        let reader = reader.as_ref().ok().map(|reader| reader.name.as_str());
-        tracing::info!(request_id, reader, route, status, error, duration_ms, "query");
-        reply
+        api::respond("query", &self.sources, request, asked, answer).await
     }
 
     async fn answer(
         &self,
         reader: &Reader,
-        route: Option<Route<'_>>,
+        route: Route<'_>,
         request: &Request,
         now: Timestamp,
     ) -> Result<Reply, Problem> {
-        let route = route.ok_or_else(|| {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "path_unknown",
-                "The API has no such path. Start from /calls?day=YYYY-MM-DD.",
-            )
-        })?;
-        if request.method != route.method() {
-            let message = format!("{} is not for this path; use {}.", request.method, route.method());
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message));
-        }
         match route.call() {
             None => reader.may(route.right()),
             Some(call) => reader.may_with(route.right(), call.provider(), call.source()),
@@ -142,6 +111,11 @@ impl Query {
             }
             Route::Retry(call, recording_id) => {
                 recording::retry(&self.ledger, reader, call, recording_id, now).await
+            }
+            Route::Recordings => waiting::recordings(&self.ledger, reader, &request.query).await,
+            Route::Quarantine => waiting::quarantine(&self.ledger, reader, &request.query).await,
+            Route::Quarantined(id) => {
+                delivery::quarantined(&self.ledger, &self.bucket, reader, id, now).await
             }
             Route::Audit => audit::answer(&self.ledger, reader, &request.query, now).await,
         }
@@ -164,9 +138,3 @@ async fn warm_up(ledger: &Ledger) {
 
 /// The days for which deliveries are kept. This function writes none, so the number has no effect.
 const WRITES_NO_DELIVERIES: u64 = 0;
-
-/// Logs the store's error, and returns the problem to answer, which does not quote it.
-fn unavailable(error: &StoreError) -> Problem {
-    tracing::error!(%error, "the ledger could not be read");
-    Problem::unavailable()
-}

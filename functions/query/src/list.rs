@@ -2,13 +2,14 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared::api::unavailable;
 use shared::ledger::Ledger;
 use shared::ledger::read::Columns;
 use shared::path;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 
-use crate::{cursor, parameters, unavailable};
+use crate::{cursor, parameters};
 
 /// Answers `{"calls":[…],"cursor":…}`; the cursor is null on the last page. Calls of sources that are not in the
 /// reader's scope are left out.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use shared::form;
 use shared::ledger::read::{By, Filter, Listing};
 use shared::party;
@@ -12,12 +13,14 @@ use shared::provider::Provider;
 use shared::reader::Scope;
 use shared::reply::Problem;
 use shared::status::Status;
+use shared::timestamp::Timestamp;
 
 use crate::cursor;
 
 const NAMES: [&str; 8] = ["day", "from", "to", "provider", "source", "status", "limit", "cursor"];
 
-const DEFAULT_LIMIT: usize = 50;
+/// The most members of a page, if the request does not say.
+pub(crate) const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 
 /// Reads a query string, without its `?`. The list is of all sources that the parameters take.
@@ -82,7 +85,8 @@ impl Given {
         }
     }
 
-    fn provider(&self) -> Result<Option<Provider>, Problem> {
+    /// The provider, if one is given.
+    pub(crate) fn provider(&self) -> Result<Option<Provider>, Problem> {
         let Some(name) = self.get("provider") else { return Ok(None) };
         let known = Provider::ALL.map(Provider::name).join(", ");
         let provider =
@@ -113,7 +117,24 @@ fn party(name: &str, text: &str) -> Result<String, Problem> {
     })
 }
 
-fn source(name: &str) -> Result<String, Problem> {
+/// RFC 3339, or a date, which means its start in UTC. An unencoded `+` arrives as a space.
+pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    let date: Option<Date> = text.parse().ok().filter(|date: &Date| date.to_string() == text);
+    let time = date.and_then(start).or_else(|| text.replace(' ', "+").parse().ok());
+    time.ok_or_else(|| {
+        invalid(format!(
+            "{name} must be a date as YYYY-MM-DD, or a time such as {name}=2026-06-27T10:05:00Z."
+        ))
+    })
+}
+
+/// The start of a day in UTC.
+pub(crate) fn start(date: Date) -> Option<Timestamp> {
+    date.to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp())
+}
+
+/// The name of a source.
+pub(crate) fn source(name: &str) -> Result<String, Problem> {
     let valid = shared::source::is_name(name).then(|| name.to_owned());
     valid.ok_or_else(|| invalid("source must be 1 to 64 lower-case letters, digits and hyphens."))
 }

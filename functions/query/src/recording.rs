@@ -8,19 +8,17 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use http::StatusCode;
 use http::header::{HeaderValue, LOCATION};
 use serde_json::json;
+use shared::api::{self, unavailable};
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::audit::{About, Action};
 use shared::ledger::jobs::MadeDue;
 use shared::ledger::read::Recording;
-use shared::path;
+use shared::path::{self, CallName};
 use shared::provider::Provider;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
 use shared::timestamp::Timestamp;
-
-use crate::route::CallName;
-use crate::{audit, unavailable};
 
 /// How long a link works.
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -55,7 +53,7 @@ pub(crate) async fn redirect(
     let link = get.presigned(lifetime).await.map_err(|error| cannot_sign(&error))?;
     let location = HeaderValue::from_str(link.uri()).map_err(|error| cannot_sign(&error))?;
     let about = About::Call(provider, source, &call_id);
-    audit::note(ledger, reader, Action::Listened, about, now).await?;
+    api::note(ledger, reader, Action::Listened, about, now).await?;
     let body = json!({ "status": "stored", "expires_in_seconds": LINK_LIFETIME.as_secs() });
     Ok(Reply::json(StatusCode::FOUND, &body).with_header(LOCATION, location))
 }
@@ -73,8 +71,8 @@ pub(crate) async fn retry(
     let job = ledger.recording(provider, source, &call_id, &recording_id).await;
     let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
     let about = About::Call(provider, source, &call_id);
-    audit::note(ledger, reader, Action::Retried, about, now).await?;
-    let made = ledger.make_due(provider, source, &call_id, &job.recording_id, now).await;
+    api::note(ledger, reader, Action::Retried, about, now).await?;
+    let made = ledger.make_due(provider, source, &call_id, &recording_id, now).await;
     let conflict = |message| Err(Problem::new(StatusCode::CONFLICT, "recording_not_retried", message));
     match made.map_err(|error| unavailable(&error))? {
         MadeDue::Due => Ok(Reply::json(StatusCode::ACCEPTED, &json!({ "status": "pending" }))),

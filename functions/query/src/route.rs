@@ -1,23 +1,22 @@
 //! The routes of the read API, and the route of a request.
 
-use std::borrow::Cow;
-
 use http::Method;
 use shared::lambda::Request;
-use shared::path;
-use shared::provider::Provider;
+use shared::path::{self, CallName};
 use shared::reader::Right;
-use shared::source;
 
 const CALLS: &str = "/calls";
 const AUDIT: &str = "/audit";
+const RECORDINGS: &str = "/recordings";
+const QUARANTINE: &str = "/quarantine";
+const QUARANTINED: &str = "/quarantine/{quarantine_id}";
 const CALL: &str = "/calls/{provider}/{source}/{call_id}";
 const RECORDING: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}";
 const DELIVERY: &str = "/calls/{provider}/{source}/{call_id}/deliveries/{delivery_id}";
 const RETRY: &str = "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry";
 
 /// Every route, as the template has them.
-const ALL: [&str; 6] = [CALLS, CALL, RECORDING, DELIVERY, RETRY, AUDIT];
+const ALL: [&str; 9] = [CALLS, CALL, RECORDING, DELIVERY, RETRY, RECORDINGS, QUARANTINE, QUARANTINED, AUDIT];
 
 /// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +31,14 @@ pub(crate) enum Route<'a> {
     Delivery(CallName<'a>, &'a str),
     /// Another attempt to copy a recording.
     Retry(CallName<'a>, &'a str),
+    /// The recordings that are not stored.
+    Recordings,
+    /// The deliveries in quarantine.
+    Quarantine,
+    /// One delivery in quarantine as it came.
+    Quarantined(&'a str),
     /// The audit trail.
     Audit,
-}
-
-/// The parts of a call's path, as they were sent. [`CallName::parts`] checks them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CallName<'a> {
-    provider: &'a str,
-    source: &'a str,
-    call_id: &'a str,
 }
 
 impl<'a> Route<'a> {
@@ -50,13 +47,15 @@ impl<'a> Route<'a> {
     /// API Gateway names the route that it matched. `cargo lambda watch` does not: there, the path is
     /// matched with the same routes.
     pub(crate) fn of(request: &'a Request) -> Option<Self> {
-        let route = if request.route.is_empty() { matched(&request.raw_path)? } else { &request.route };
+        let route =
+            if request.route.is_empty() { path::matched(&ALL, &request.raw_path)? } else { &request.route };
         let part = |name: &str| request.path.get(name).map(String::as_str);
-        let call = || {
-            Some(CallName { provider: part("provider")?, source: part("source")?, call_id: part("call_id")? })
-        };
+        let call = || CallName::of(request);
         match route {
             CALLS => Some(Self::Calls),
+            RECORDINGS => Some(Self::Recordings),
+            QUARANTINE => Some(Self::Quarantine),
+            QUARANTINED => Some(Self::Quarantined(part("quarantine_id")?)),
             AUDIT => Some(Self::Audit),
             CALL => Some(Self::Call(call()?)),
             RECORDING => Some(Self::Recording(call()?, part("recording_id")?)),
@@ -69,25 +68,23 @@ impl<'a> Route<'a> {
     /// Returns the method that the route takes.
     pub(crate) fn method(self) -> Method {
         match self {
-            Self::Calls | Self::Call(_) | Self::Recording(..) | Self::Delivery(..) | Self::Audit => {
-                Method::GET
-            }
             Self::Retry(..) => Method::POST,
+            _ => Method::GET,
         }
     }
 
     /// Returns the right that a reader must have for it.
     pub(crate) fn right(self) -> Right {
         match self {
-            Self::Calls | Self::Call(_) | Self::Recording(..) | Self::Delivery(..) => Right::Read,
             Self::Retry(..) | Self::Audit => Right::Act,
+            _ => Right::Read,
         }
     }
 
-    /// Returns the call it is about; `None` for a list.
+    /// Returns the call it is about; `None` for a list, and for a delivery in quarantine.
     pub(crate) fn call(self) -> Option<CallName<'a>> {
         match self {
-            Self::Calls | Self::Audit => None,
+            Self::Calls | Self::Recordings | Self::Quarantine | Self::Quarantined(_) | Self::Audit => None,
             Self::Call(call) | Self::Recording(call, _) | Self::Delivery(call, _) | Self::Retry(call, _) => {
                 Some(call)
             }
@@ -102,38 +99,12 @@ impl<'a> Route<'a> {
             Self::Recording(..) => RECORDING,
             Self::Delivery(..) => DELIVERY,
             Self::Retry(..) => RETRY,
+            Self::Recordings => RECORDINGS,
+            Self::Quarantine => QUARANTINE,
+            Self::Quarantined(_) => QUARANTINED,
             Self::Audit => AUDIT,
         }
     }
-}
-
-impl<'a> CallName<'a> {
-    /// Returns the provider as the path has it.
-    pub(crate) fn provider(self) -> &'a str {
-        self.provider
-    }
-
-    /// Returns the source as the path has it.
-    pub(crate) fn source(self) -> &'a str {
-        self.source
-    }
-
-    /// Returns the provider, source and call id, if calls can have such names.
-    pub(crate) fn parts(self) -> Option<(Provider, &'a str, Cow<'a, str>)> {
-        let provider = Provider::from_name(self.provider)?;
-        let call_id = path::decode(self.call_id)?;
-        source::is_name(self.source).then_some((provider, self.source, call_id))
-    }
-}
-
-/// Returns the route that takes a path.
-fn matched(path: &str) -> Option<&'static str> {
-    let takes = |route: &str| {
-        let fits =
-            |(part, name): (&str, &str)| if name.starts_with('{') { !part.is_empty() } else { part == name };
-        path.split('/').count() == route.split('/').count() && path.split('/').zip(route.split('/')).all(fits)
-    };
-    ALL.into_iter().find(|route| takes(route))
 }
 
 #[cfg(test)]
@@ -158,12 +129,16 @@ mod tests {
 
     #[test]
     fn a_request_has_the_route_that_api_gateway_matched() {
-        for (route, names) in [(CALLS, 0), (AUDIT, 0), (CALL, 3), (RECORDING, 4), (RETRY, 4)] {
+        for (route, names) in
+            [(CALLS, 0), (AUDIT, 0), (RECORDINGS, 0), (QUARANTINE, 0), (CALL, 3), (RECORDING, 4), (RETRY, 4)]
+        {
             let request = request(route, "/elsewhere", &NAMES[..names]);
             assert_eq!(Route::of(&request).map(Route::name), Some(route));
         }
         let delivery = request(DELIVERY, "/elsewhere", &["provider", "source", "call_id", "delivery_id"]);
         assert_eq!(Route::of(&delivery).map(Route::name), Some(DELIVERY));
+        let quarantined = request(QUARANTINED, "/elsewhere", &["quarantine_id"]);
+        assert_eq!(Route::of(&quarantined), Some(Route::Quarantined("a-quarantine_id")));
         let unknown = request("/calls/{provider}", CALLS, &NAMES[..1]);
         assert_eq!(Route::of(&unknown), None);
         assert_eq!(Route::of(&request("$default", CALLS, &[])), None);

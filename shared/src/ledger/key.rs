@@ -22,6 +22,12 @@ pub const DELIVERY_PREFIX: &str = "DELIVERY#";
 /// The start of a recording's sort key.
 pub const RECORDING_PREFIX: &str = "RECORDING#";
 
+/// The start of the partition key of a body that names no call, without the `#` after it.
+const EVENT: &str = "EVENT";
+
+/// The length of a delivery id: two hashes of 16 bytes in base64url.
+const DELIVERY_ID_CHARS: usize = 44;
+
 /// The start of the sort key of an entry of the audit trail.
 const AUDIT_PREFIX: &str = "AUDIT#";
 
@@ -48,6 +54,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// Whether it is in the partition of a call, and not of a body that names none.
+    pub fn names_a_call(&self) -> bool {
+        self.pk.split('#').next() == Some(CALL)
+    }
+
     /// The key as the SDK takes it.
     pub fn attributes(&self) -> HashMap<String, AttributeValue> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -104,6 +115,20 @@ pub fn delivery_of(delivery_id: &str) -> Option<EventBody> {
     let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok();
     let (event, body) = delivery_id.split_at_checked(delivery_id.len() / 2)?;
     Some(EventBody { event: bytes(event)?, body: bytes(body)? })
+}
+
+/// The id of a delivery among all that wait in quarantine: its delivery id, then its partition key in base64url.
+pub fn quarantine_id(key: &Key) -> Option<String> {
+    Some(format!("{}{}", delivery_id(&key.sk)?, short(key.pk.as_bytes())))
+}
+
+/// The key of a delivery, from its quarantine id; `None` if it is not one.
+pub fn of_quarantine_id(quarantine_id: &str) -> Option<Key> {
+    let (delivery_id, pk) = quarantine_id.split_at_checked(DELIVERY_ID_CHARS)?;
+    let sk = delivery_sk(&delivery_of(delivery_id)?);
+    let pk = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(pk).ok()?).ok()?;
+    let holds_deliveries = [CALL, EVENT].iter().any(|kind| pk.split('#').next() == Some(kind));
+    (holds_deliveries && Names::of(&pk).is_some()).then_some(Key { pk, sk })
 }
 
 /// The folder of a call in the bucket, under `evidence/` or `values/`: `<provider>/<source>/<hash>/`.

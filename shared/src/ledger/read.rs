@@ -1,4 +1,5 @@
-//! Reading the ledger: the calls of a day or of a party, one call's whole story, one delivery as it came.
+//! Reading the ledger: the calls of a day or of a party, one call's whole story, one delivery as it came, and what
+//! waits.
 //!
 //! Lists and stories never ask the table for what must not leave with them: no link of a recording, no
 //! delivery's body or headers. Only [`Raw`] has these.
@@ -6,6 +7,7 @@
 mod listing;
 mod story;
 mod raw;
+mod waiting;
 mod walk;
 
 pub use super::item::call::{Call, Columns};
@@ -14,3 +16,4 @@ pub use super::item::recording::Recording;
 pub use listing::{By, Filter, Listing, Page};
 pub use raw::{Evidence, Raw};
 pub use story::Story;
+pub use waiting::{Quarantined, Unstored, Waiting, WaitingPage};

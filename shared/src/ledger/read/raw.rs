@@ -3,7 +3,7 @@
 use super::Delivery;
 use crate::ledger::evidence::Request;
 use crate::ledger::item::delivery::{self, State};
-use crate::ledger::item::{self, Item, text};
+use crate::ledger::item::{self, Item, get_text, text};
 use crate::ledger::key::{self, Key};
 use crate::ledger::packing::UnpackError;
 use crate::ledger::{Ledger, StoreError, unavailable};
@@ -12,6 +12,8 @@ use crate::provider::Provider;
 /// A delivery with its evidence.
 #[derive(Clone, Debug)]
 pub struct Raw {
+    /// The call it is about, if it names one.
+    pub call_id: Option<String>,
     /// What a call's story shows of it.
     pub delivery: Delivery,
     /// The headers and the body.
@@ -45,13 +47,37 @@ impl Ledger {
     ) -> Result<Option<Raw>, StoreError> {
         let Some(event_body) = key::delivery_of(delivery_id) else { return Ok(None) };
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
+        let item = self.read_delivery(&Key { pk, sk: key::delivery_sk(&event_body) }).await?;
+        Ok(item.as_ref().map(Raw::read))
+    }
+
+    /// One delivery that waits in quarantine, by its key; `None` if none waits there.
+    ///
+    /// Consistent: what a webhook has answered 200 to is there.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn quarantined(&self, key: &Key) -> Result<Option<Raw>, StoreError> {
+        let item = self.read_delivery(key).await?;
+        Ok(item.filter(|item| State::of(item) == Some(State::Quarantined)).as_ref().map(Raw::read))
+    }
+
+    async fn read_delivery(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let query = (self.client.query().table_name(&self.table).consistent_read(true))
             .key_condition_expression("pk = :pk AND sk = :sk")
-            .expression_attribute_values(":pk", text(&pk))
-            .expression_attribute_values(":sk", text(key::delivery_sk(&event_body)));
+            .expression_attribute_values(":pk", text(&key.pk))
+            .expression_attribute_values(":sk", text(&key.sk));
         let answer = query.send().await.map_err(|error| unavailable(&error))?;
-        let raw = |item: &Item| Raw { delivery: Delivery::read(item), evidence: evidence(&pk, item) };
-        Ok(answer.items().first().map(raw))
+        Ok(answer.items.unwrap_or_default().pop())
+    }
+}
+
+impl Raw {
+    fn read(item: &Item) -> Self {
+        let of_key = |name| get_text(item, name).unwrap_or_default().to_owned();
+        let key = Key { pk: of_key(item::PK), sk: of_key(item::SK) };
+        let call_id = item::names(item).filter(|_| key.names_a_call()).map(|(_, _, id)| id.to_owned());
+        Self { call_id, delivery: Delivery::read(item), evidence: evidence(&key.pk, item) }
     }
 }
 

@@ -39,6 +39,18 @@ pub(super) async fn walk<T, E, F: Future<Output = Result<Read<T>, E>>>(
     before: Option<String>,
     read: impl Fn(usize, Option<String>, usize) -> F,
 ) -> Result<Walked<T>, E> {
+    walk_until(partitions, limit, before, |reads| reads > MAX_READS, read).await
+}
+
+/// Does the same, until `is_over` says of the number of requests that there would be that they are too many. Each
+/// partition is read once in any case.
+pub(super) async fn walk_until<T, E, F: Future<Output = Result<Read<T>, E>>>(
+    partitions: usize,
+    limit: usize,
+    before: Option<String>,
+    is_over: impl Fn(usize) -> bool,
+    read: impl Fn(usize, Option<String>, usize) -> F,
+) -> Result<Walked<T>, E> {
     let mut partitions: Vec<_> = (0..partitions).map(|_| Partition::new(before.clone())).collect();
     let first_share = limit.div_ceil(partitions.len().max(1)) + SPARE;
     let mut found = Vec::with_capacity(limit);
@@ -46,7 +58,7 @@ pub(super) async fn walk<T, E, F: Future<Output = Result<Read<T>, E>>>(
     loop {
         let waiting = take(&mut partitions, limit, &mut found);
         let full = found.len() >= limit;
-        if full || waiting.is_empty() || reads + waiting.len() > MAX_READS {
+        if full || waiting.is_empty() || (reads > 0 && is_over(reads + waiting.len())) {
             let rest_before = if partitions.iter().all(Partition::is_empty) {
                 None
             } else if full {
