@@ -22,23 +22,33 @@ pub enum Function {
     Webhook(Provider),
     /// The read API.
     Query,
+    /// The API for acting.
+    Upkeep,
 }
 
 /// The routes of the template: method (or `ANY`), path, function.
 pub static ROUTES: LazyLock<Vec<(&str, String, Function)>> = LazyLock::new(|| {
     let webhooks = Provider::ALL.map(|provider| (provider.route(), Function::Webhook(provider)));
     let query = QUERY_ROUTES.map(|path| (path.to_owned(), Function::Query));
-    webhooks.into_iter().chain(query).map(|(path, function)| ("ANY", path, function)).collect()
+    let upkeep = UPKEEP_ROUTES.map(|(method, path)| (method, path.to_owned(), Function::Upkeep));
+    let any = webhooks.into_iter().chain(query).map(|(path, function)| ("ANY", path, function));
+    any.chain(upkeep).collect()
 });
 
-const QUERY_ROUTES: [&str; 6] = [
+const QUERY_ROUTES: [&str; 9] = [
     "/calls",
     "/audit",
+    "/recordings",
+    "/quarantine",
+    "/quarantine/{quarantine_id}",
     "/calls/{provider}/{source}/{call_id}",
     "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}",
     "/calls/{provider}/{source}/{call_id}/deliveries/{delivery_id}",
     "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
 ];
+
+const UPKEEP_ROUTES: [(&str, &str); 2] =
+    [("ANY", "/quarantine/{quarantine_id}/replay"), ("ANY", "/quarantine/{quarantine_id}/discard")];
 
 /// A request as it comes over HTTP.
 #[derive(Clone)]
@@ -65,11 +75,15 @@ impl fmt::Debug for HttpRequest {
 /// The event that API Gateway makes of a request, and the function it is for; `None` if no route
 /// takes it.
 pub fn event(request: &HttpRequest, at: Timestamp) -> Option<(Function, Value)> {
-    let (method, route, function, parameters) = ROUTES.iter().find_map(|(method, route, function)| {
-        let takes = *method == "ANY" || *method == request.method.as_str();
-        let parameters = matched(route, &request.path).filter(|_| takes)?;
-        Some((method, route, *function, parameters))
-    })?;
+    let routes = || {
+        ROUTES.iter().filter_map(|(method, route, function)| {
+            Some((*method, route, *function, matched(route, &request.path)?))
+        })
+    };
+    // A route of the method itself goes before one of any method.
+    let of_method = routes().find(|(method, ..)| *method == request.method.as_str());
+    let (method, route, function, parameters) =
+        of_method.or_else(|| routes().find(|(method, ..)| *method == "ANY"))?;
     let route_key = format!("{method} {route}");
     let header =
         |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

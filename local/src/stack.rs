@@ -20,6 +20,7 @@ use shared::webhook::Webhook;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use upkeep::Upkeep;
 
 use self::functions::Functions;
 use self::triggers::Triggers;
@@ -160,11 +161,13 @@ impl Stack {
         )?);
         let webhooks =
             Provider::ALL.map(|provider| (provider, Webhook::new(provider, sources.clone(), ledger.clone())));
+        let upkeep = Arc::new(Upkeep::new(ledger.clone(), sources.clone()));
         let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources);
-        let functions = Functions { webhooks: webhooks.into(), query };
+        let functions = Functions { webhooks: webhooks.into(), query, upkeep: upkeep.clone() };
 
         let mut tasks = JoinSet::new();
         if let Some(interval) = options.schedule {
+            tasks.spawn(triggers::upkeep(upkeep, stopped(&stopping)));
             let triggers = Triggers::new(recordings.clone(), stopping.clone());
             tasks.spawn(triggers.clone().follow(dynamodb_server.database.clone())?);
             tasks.spawn(triggers.schedule(interval));

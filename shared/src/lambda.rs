@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,9 +16,17 @@ pub use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGate
 use lambda_http::aws_lambda_events::encodings::Body;
 pub use lambda_http::lambda_runtime::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::reply::{Problem, Reply};
+
+/// The time left unused at the end of a scheduled run, so that Lambda never cuts it off.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The time of a scheduled run without a real deadline: `cargo lambda watch` names one in 1970.
+const NO_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A request as a handler sees it.
 pub struct Request {
@@ -85,6 +94,39 @@ pub async fn serve<F: Future<Output = Reply>>(handler: impl Fn(Request) -> F) ->
         Ok::<_, Error>(answer(&handler, read(&event.payload)?).await)
     }))
     .await
+}
+
+/// Serves API Gateway's events and those of a schedule until Lambda ends the environment. `scheduled` is given the
+/// time by which it must have ended.
+///
+/// # Errors
+/// Lambda's runtime API can't be reached.
+pub async fn serve_with_schedule<F, S>(
+    handler: impl Fn(Request) -> F,
+    scheduled: impl Fn(Instant) -> S,
+) -> Result<(), Error>
+where
+    F: Future<Output = Reply>,
+    S: Future<Output = Result<(), Error>>,
+{
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        if !is_scheduled(&event.payload) {
+            return Ok::<_, Error>(Some(answer(&handler, read(&event.payload)?).await));
+        }
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(NO_DEADLINE);
+        scheduled(Instant::now() + left.saturating_sub(MARGIN)).await?;
+        Ok(None)
+    }))
+    .await
+}
+
+/// Whether an event is one of a schedule.
+fn is_scheduled(event: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Event {
+        source: String,
+    }
+    serde_json::from_str(event.get()).is_ok_and(|Event { source }| source == "aws.events")
 }
 
 /// Reads an event. The error holds nothing of the event.

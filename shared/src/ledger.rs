@@ -17,9 +17,12 @@ use crate::aws::Aws;
 use crate::provider::Provider;
 
 mod entry;
+mod kept;
 mod plan;
 mod write;
+mod change;
 pub mod jobs;
+pub mod quarantine;
 pub mod read;
 pub mod audit;
 pub mod item;
@@ -30,6 +33,7 @@ pub mod values;
 pub mod packing;
 
 pub use entry::{Content, Entry};
+pub use kept::{Kept, KeptError};
 pub use plan::{Condition, Kind, Outcome, Plan, Seen, Write, plan};
 
 /// The table and the bucket beside it.

@@ -31,7 +31,7 @@ pub use body_hmac::HmacKey;
 pub use ed25519::{Ed25519Key, Ed25519Signer};
 pub(crate) use header::{exactly_one, unix_seconds};
 pub use sender::{SenderKeys, SenderProof};
-pub use url_token::Token;
+pub use url_token::{Token, TokenMark};
 
 /// A request to a webhook URL that has not been verified.
 #[derive(Clone, Copy)]
@@ -174,6 +174,15 @@ impl Freshness {
             Self::Stale(seconds)
         } else {
             Self::Future(seconds)
+        }
+    }
+
+    /// The opposite of [`Freshness::late_seconds`].
+    pub(crate) const fn of_late_seconds(late_seconds: Option<i64>) -> Self {
+        match late_seconds {
+            None => Self::Fresh,
+            Some(seconds) if seconds < 0 => Self::Future(-seconds),
+            Some(seconds) => Self::Stale(seconds),
         }
     }
 

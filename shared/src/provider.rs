@@ -65,7 +65,8 @@ providers! {
     Agni = "agni",
 }
 
-/// A body that came from its provider. [`Provider::verify`] is the only way to get one.
+/// A body that came from its provider. [`Provider::verify`] is the way to get one, and [`Verified::from_evidence`]
+/// the way to get it back from what was kept.
 #[derive(Clone)]
 pub struct Verified {
     body: Bytes,
@@ -105,6 +106,11 @@ impl Provider {
             KeyKind::UrlTokens => keys.url_token.clone(),
         };
         json!({ kind.field(): [key] })
+    }
+
+    /// A source without keys and options, for bodies whose own source is no longer configured.
+    pub fn source_without_keys(self, name: &str) -> Source {
+        Source::without_keys(name, &self.needs())
     }
 
     /// The format of its bodies.
@@ -211,6 +217,13 @@ impl Provider {
 }
 
 impl Verified {
+    /// Returns a body that was verified when it arrived, and kept since; `None` if it is not the body of the hash
+    /// that was kept beside it.
+    pub fn from_evidence(body: Bytes, kept_sha256: [u8; 32], proof: Proof) -> Option<Self> {
+        let sha256 = <[u8; 32]>::from(Sha256::digest(&body));
+        (sha256 == kept_sha256).then_some(Self { body, sha256, proof })
+    }
+
     /// The body, byte for byte as it was signed.
     pub fn body(&self) -> &Bytes {
         &self.body

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::proof::{Ed25519Key, HmacKey, Token};
+use crate::proof::{Ed25519Key, HmacKey, Proof, Scheme, Token, TokenMark};
 
 /// One configured integration.
 #[derive(Clone, Debug)]
@@ -38,6 +38,31 @@ pub struct Source {
     pub recording_authorization: Option<Authorization>,
     /// The hosts that the header is sent to, each by its whole name. It is sent to no other.
     pub recording_authorization_hosts: Vec<String>,
+}
+
+impl Source {
+    /// A source of a provider with these needs that verifies nothing, and has no options.
+    pub(crate) fn without_keys(name: &str, needs: &Needs) -> Self {
+        Self {
+            name: name.to_owned(),
+            secrets: Vec::new(),
+            public_keys: Vec::new(),
+            tokens: Vec::new(),
+            account: None,
+            scheme: None,
+            tolerance: Duration::ZERO,
+            late: Late::Apply,
+            time_zone: needs.time_zone.and_then(|name| TimeZone::get(name).ok()),
+            recording_hosts: Vec::new(),
+            recording_authorization: None,
+            recording_authorization_hosts: Vec::new(),
+        }
+    }
+
+    /// The mark of the token that proved a delivery, if a token did.
+    pub(crate) fn token_mark(&self, proof: Proof) -> Option<TokenMark> {
+        if proof.scheme == Scheme::UrlToken { self.tokens.get(proof.key).map(Token::mark) } else { None }
+    }
 }
 
 /// The forms of a signature header, where a provider has two.

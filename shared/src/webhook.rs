@@ -12,7 +12,7 @@ use crate::aws::Aws;
 use crate::env;
 use crate::event::{Normalized, Unusable};
 use crate::lambda::{self, Request};
-use crate::ledger::{Entry, Ledger, Outcome};
+use crate::ledger::{Entry, Ledger};
 use crate::metrics::Metrics;
 use crate::proof::Unverified;
 use crate::provider::{Provider, Verified};
@@ -155,7 +155,7 @@ impl Webhook {
             Refusal::Unavailable
         })?;
         Ok(Received {
-            status: status(outcome),
+            status: outcome.name(),
             kind: entry.kind().map(telemetry::shortened),
             source: source.name.clone(),
             key: entry.proof.key,
@@ -181,15 +181,5 @@ impl Ledger {
         let retention_days =
             environment.number(env::EVIDENCE_RETENTION_DAYS, DEFAULT_RETENTION_DAYS, 1..=3650);
         Self::new(aws, &table, &bucket, retention_days)
-    }
-}
-
-fn status(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Duplicate => "duplicate",
-        Outcome::Revised => "revised",
-        Outcome::Quarantined => "quarantined",
-        Outcome::Ignored => "ignored",
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::provider::Provider;
 use shared::webhook::Webhook;
+use upkeep::Upkeep;
 
 use super::SAMPLE_RECORDINGS;
 use crate::gateway::{self, Function, HttpRequest};
@@ -27,6 +28,7 @@ const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 pub(super) struct Functions {
     pub(super) webhooks: Vec<(Provider, Webhook)>,
     pub(super) query: Query,
+    pub(super) upkeep: Arc<Upkeep>,
 }
 
 async fn forward(State(functions): State<Arc<Functions>>, request: AxumRequest) -> Response {
@@ -85,6 +87,7 @@ impl Functions {
                 lambda::answer(|request| webhook.respond(request, at), event).await
             }
             Function::Query => lambda::answer(|request| self.query.respond(request, at), event).await,
+            Function::Upkeep => lambda::answer(|request| self.upkeep.respond(request, at), event).await,
         };
         gateway::response(answer)
     }

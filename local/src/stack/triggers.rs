@@ -1,13 +1,15 @@
-//! The triggers of `recordings`, as the template's event sources: the table's stream, and a schedule.
+//! The triggers of `recordings` and `upkeep`, as the template's event sources: the table's stream, and schedules.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
+use jiff::Timestamp;
 use recordings::Recordings;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use upkeep::Upkeep;
 
 use super::{TABLE, stopped};
 use crate::stream::{self, Position, Reading};
@@ -21,6 +23,23 @@ const SIDE_BY_SIDE: usize = 15;
 
 /// How long the invocations under way have to finish when everything ends.
 const GRACE: Duration = Duration::from_millis(900);
+
+/// The time between two scheduled runs of `upkeep`, as in the template.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Runs `upkeep`'s schedule until the end.
+pub(super) async fn upkeep(upkeep: Arc<Upkeep>, stopped: impl Future<Output = ()>) {
+    let mut ticks = interval(UPKEEP_INTERVAL);
+    let ticking = async {
+        loop {
+            ticks.tick().await;
+            if let Err(error) = upkeep.scheduled(Timestamp::now(), Instant::now() + COPY_TIMEOUT).await {
+                tracing::error!("a run of upkeep failed: {error}");
+            }
+        }
+    };
+    tokio::select! { () = stopped => {}, () = ticking => {} }
+}
 
 /// The triggers of the copier.
 #[derive(Clone)]

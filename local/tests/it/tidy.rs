@@ -96,6 +96,7 @@ fn template_local_runs_and_cargo_lambda_have_the_same_routes() {
     let function = |function: &Function| match function {
         Function::Webhook(provider) => provider.name(),
         Function::Query => "query",
+        Function::Upkeep => "upkeep",
     };
     let expected: BTreeMap<_, _> = ROUTES
         .iter()

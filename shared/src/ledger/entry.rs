@@ -6,9 +6,10 @@ use http::HeaderMap;
 
 use super::applied::{EventBody, first_bytes, hash};
 use super::evidence::{Evidence, kept_headers};
-use super::key;
+use super::kept::Kept;
+use super::key::{self, Key};
 use crate::event::{CallEvent, Normalized, Unusable};
-use crate::proof::{Freshness, Proof};
+use crate::proof::{Freshness, Proof, TokenMark};
 use crate::provider::{Provider, Verified};
 use crate::source::{Late, Source};
 use crate::timestamp::Timestamp;
@@ -22,6 +23,8 @@ pub struct Entry {
     pub source: String,
     /// When it arrived.
     pub received_at: Timestamp,
+    /// When it is applied: as it arrives, or when it is replayed.
+    pub(super) applied_at: Timestamp,
     /// The proof of its sender.
     pub proof: Proof,
     /// The SHA-256 of the body.
@@ -34,6 +37,8 @@ pub struct Entry {
     pub(super) event_body: EventBody,
     /// The headers that are kept, and the body.
     pub(super) evidence: Evidence,
+    /// The mark of the token that proved it, if a token did.
+    pub(super) token_mark: Option<TokenMark>,
     /// The use that the ledger makes of it.
     pub content: Content,
 }
@@ -88,29 +93,58 @@ impl Entry {
         verified: &Verified,
         normalized: Normalized,
     ) -> Self {
-        let body = verified.body();
-        let body_sha256 = *verified.sha256();
         let content = Content::new(source.late, verified.proof().freshness, normalized);
+        let kept = kept_headers(provider, headers);
+        let evidence = Evidence::pack(provider, &kept, verified.body());
+        let token_mark = source.token_mark(verified.proof());
+        Self::of(provider, &source.name, received_at, verified, content, evidence, token_mark)
+    }
+
+    /// Prepares a delivery that was kept, with what today's code reads in its body. However late it came, it is
+    /// applied: a person or the schedule asks for it.
+    pub fn again(kept: &Kept, verified: &Verified, normalized: Normalized, now: Timestamp) -> Self {
+        let content = Content::new(Late::Apply, Freshness::Fresh, normalized);
+        let (source, evidence) = (&kept.source, kept.evidence.clone());
+        let entry =
+            Self::of(kept.provider, source, kept.received_at, verified, content, evidence, kept.token_mark);
+        Self { applied_at: now, ..entry }
+    }
+
+    fn of(
+        provider: Provider,
+        source: &str,
+        received_at: Timestamp,
+        verified: &Verified,
+        content: Content,
+        evidence: Evidence,
+        token_mark: Option<TokenMark>,
+    ) -> Self {
+        let body_sha256 = *verified.sha256();
         let event = hash(content.dedupe_key(&body_sha256).as_bytes());
         let event_body = EventBody { event, body: first_bytes(&body_sha256) };
         let pk = match content.call_id() {
-            Some(call_id) => key::call(provider.name(), &source.name, call_id).pk,
-            None => key::event_pk(provider.name(), &source.name, &event_body),
+            Some(call_id) => key::call(provider.name(), source, call_id).pk,
+            None => key::event_pk(provider.name(), source, &event_body),
         };
-        let kept = kept_headers(provider, headers);
-        let evidence = Evidence::pack(provider, &kept, body);
         Self {
             provider,
-            source: source.name.clone(),
+            source: source.to_owned(),
             received_at,
+            applied_at: received_at,
             proof: verified.proof(),
             body_sha256,
-            body_bytes: body.len(),
+            body_bytes: verified.body().len(),
             pk,
             event_body,
             evidence,
+            token_mark,
             content,
         }
+    }
+
+    /// The key of its DELIVERY item.
+    pub fn key(&self) -> Key {
+        Key { pk: self.pk.clone(), sk: key::delivery_sk(&self.event_body) }
     }
 
     /// Returns the delivery for quarantine; `None` if it is for quarantine already.

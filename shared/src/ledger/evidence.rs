@@ -83,6 +83,15 @@ impl Request {
     }
 }
 
+impl fmt::Debug for Evidence {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Inline(_) => "Inline",
+            Self::InBucket(_) => "InBucket",
+        })
+    }
+}
+
 impl fmt::Debug for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Request").field("bytes", &self.body.len()).finish_non_exhaustive()

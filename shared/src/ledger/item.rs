@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::key::Names;
 pub use super::key::{CALL, DELIVERY_PREFIX, PK, RECORDING_PREFIX, SK};
 
+pub(super) mod change;
 pub mod audit;
 pub mod call;
 pub mod delivery;

@@ -20,15 +20,13 @@
 //! A newer link for a job that is being copied leaves its lease alone. A job whose item lacks what a copy
 //! needs goes from its lease to `failed` at once. [`item::recording`] has the attributes of each state.
 
-use self::change::Changed;
+use super::change::Changed;
 use super::item::recording::{WORK, change as changes, key_of};
 use super::item::{self, get_text, text};
 use super::key::{self, Key};
 use super::{Ledger, StoreError, unavailable};
 use crate::provider::Provider;
 use crate::timestamp::{Timestamp, rfc3339};
-
-mod change;
 
 pub use super::item::recording::{Copied, End, Job, Link, Reason, State};
 

@@ -12,7 +12,7 @@ use super::entry::{Content, Entry};
 use super::item::call::{self, Call, NewCall};
 use super::item::delivery::{self, State};
 use super::item::{self, Item, recording};
-use super::key;
+use super::key::{self, Key};
 use super::values::Object;
 use crate::event::CallEvent;
 use crate::record::{Record, merge};
@@ -33,6 +33,19 @@ pub enum Outcome {
     Ignored,
 }
 
+impl Outcome {
+    /// Its name in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Revised => "revised",
+            Self::Quarantined => "quarantined",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
 /// The items of the table that were in the way of a delivery.
 #[derive(Clone, Default)]
 pub struct Seen {
@@ -42,12 +55,24 @@ pub struct Seen {
     recordings: BTreeMap<String, Option<Item>>,
     /// Whether a newer version wrote one of them.
     is_newer: bool,
+    /// The delivery that waits in quarantine, if it is replayed.
+    origin: Option<Origin>,
+}
+
+/// A delivery that waits in quarantine, and is replayed.
+#[derive(Clone)]
+struct Origin {
+    item: Option<Item>,
+    /// Whether today's code gives the delivery the key that it has. Otherwise it moves.
+    is_in_place: bool,
 }
 
 /// The next step for a delivery.
 pub enum Plan {
-    /// Nothing to write: the ledger has the delivery.
+    /// Nothing to write: the ledger has the delivery, or it stays in quarantine.
     Done(Outcome),
+    /// Nothing to write: the delivery to be replayed does not wait any more.
+    NotWaiting,
     /// One transaction.
     Transact {
         /// The objects that must be in the bucket before.
@@ -78,6 +103,8 @@ pub enum Kind {
     Delivery,
     /// The copy job.
     Recording,
+    /// What is left of a replayed delivery where it waited.
+    Moved,
 }
 
 /// The condition of a write.
@@ -114,10 +141,30 @@ impl Write {
 }
 
 impl Seen {
+    /// A delivery that waits in quarantine and is to be replayed.
+    pub(super) fn waiting(item: Item, entry: &Entry) -> Self {
+        let of_key = |name| item::get_text(&item, name).unwrap_or_default();
+        let is_in_place =
+            entry.key() == Key { pk: of_key(item::PK).to_owned(), sk: of_key(item::SK).to_owned() };
+        let delivery = is_in_place.then(|| item.clone());
+        Self { delivery, origin: Some(Origin { item: Some(item), is_in_place }), ..Self::default() }
+    }
+
+    /// Whether the delivery is replayed.
+    pub(super) fn is_replay(&self) -> bool {
+        self.origin.is_some()
+    }
+
     /// Takes note of the item that was in the way of a write, or of its absence.
     pub fn learn(&mut self, tried: &Tried, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
+        if let Some(origin) = &mut self.origin
+            && (tried.kind == Kind::Moved || (tried.kind == Kind::Delivery && origin.is_in_place))
+        {
+            origin.item = found.clone().filter(waits);
+        }
         match tried.kind {
+            Kind::Moved => {}
             Kind::Call => self.call = found.as_ref().map(call::read),
             Kind::Delivery => self.delivery = found,
             Kind::Recording => drop(self.recordings.insert(tried.sk.clone(), found)),
@@ -146,9 +193,37 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn plan(self) -> Plan {
+        let Some(origin) = &self.seen.origin else { return self.place() };
+        let Some(waiting) = &origin.item else { return Plan::NotWaiting };
+        let leave = |outcome| {
+            let state = if outcome == Outcome::Ignored { State::Ignored } else { State::Applied };
+            let expires = delivery::expires_at_epoch(self.entry, self.retention_days);
+            let condition = Condition::Seen { attribute: "state", value: waiting.get("state").cloned() };
+            Write { kind: Kind::Moved, item: delivery::moved(waiting, state, expires), condition }
+        };
+        match self.place() {
+            // It stays where it waits.
+            Plan::Done(Outcome::Quarantined) | Plan::Transact { outcome: Outcome::Quarantined, .. } => {
+                Plan::Done(Outcome::Quarantined)
+            }
+            plan if origin.is_in_place => plan,
+            Plan::Transact { objects, mut writes, outcome } => {
+                writes.push(leave(outcome));
+                Plan::Transact { objects, writes, outcome }
+            }
+            Plan::Done(outcome) => {
+                Plan::Transact { objects: Vec::new(), writes: vec![leave(outcome)], outcome }
+            }
+            Plan::NotWaiting => Plan::NotWaiting,
+        }
+    }
+
+    fn place(self) -> Plan {
         match &self.entry.content {
             Content::Event(event) => self.apply(event),
-            Content::Ignored { .. } if self.seen.delivery.is_some() => Plan::Done(Outcome::Duplicate),
+            Content::Ignored { .. } if self.seen.delivery.as_ref().is_some_and(|seen| !waits(seen)) => {
+                Plan::Done(Outcome::Duplicate)
+            }
             Content::Ignored { .. } => Plan::Transact {
                 objects: delivery::object(self.entry, State::Ignored).into_iter().collect(),
                 writes: vec![self.delivery(State::Ignored, None)],
@@ -167,7 +242,15 @@ impl Planner<'_> {
         };
         let known = applied.map_or(Known::Nothing, |applied| applied.know(&entry.event_body));
         if known == Known::Body {
-            return Plan::Done(Outcome::Duplicate);
+            if !seen.delivery.as_ref().is_some_and(waits) {
+                return Plan::Done(Outcome::Duplicate);
+            }
+            // It was applied, and a copy that came late waits.
+            return Plan::Transact {
+                objects: delivery::object(entry, State::Applied).into_iter().collect(),
+                writes: vec![self.delivery(State::Applied, None)],
+                outcome: Outcome::Duplicate,
+            };
         }
         if seen.is_newer {
             return self.quarantine("newer_format", None);
@@ -184,7 +267,7 @@ impl Planner<'_> {
         let Some(applied) = applied.with(&entry.event_body) else {
             return self.quarantine("too_many_events", recording);
         };
-        let now = rfc3339(entry.received_at);
+        let now = rfc3339(entry.applied_at);
         let seen_revision = seen.call.as_ref().map(|call| call.columns.revision);
         let written = call::write(&NewCall {
             provider: entry.provider,
@@ -215,8 +298,7 @@ impl Planner<'_> {
     /// Keeps a delivery for a person to look at, unless it is kept already.
     fn quarantine(self, reason: &str, recording: Option<Write>) -> Plan {
         if let Some(delivery) = &self.seen.delivery {
-            let is_waiting = State::of(delivery) == Some(State::Quarantined);
-            return Plan::Done(if is_waiting { Outcome::Quarantined } else { Outcome::Duplicate });
+            return Plan::Done(if waits(delivery) { Outcome::Quarantined } else { Outcome::Duplicate });
         }
         let mut writes = vec![self.delivery(State::Quarantined, Some(reason))];
         writes.extend(recording);
@@ -248,7 +330,7 @@ impl Planner<'_> {
         let looked_for = |id: &&&str| seen.recordings.get(&key::recording_sk(id));
         let Some(job) = ids.iter().find_map(|id| looked_for(&id).and_then(Option::as_ref)) else {
             let id = ids.iter().find(|id| looked_for(id).is_none()).copied().unwrap_or(&link.recording_id);
-            let item = recording::write(&entry.pk, &event.call_id, id, link, entry.received_at);
+            let item = recording::write(&entry.pk, &event.call_id, id, link, entry.applied_at);
             return Some(Write { kind: Kind::Recording, item, condition: Condition::New });
         };
         if item::is_newer(job) || !recording::is_newer_link(link, job) {
@@ -256,9 +338,14 @@ impl Planner<'_> {
         }
         let version = item::number(recording::version(job));
         let condition = Condition::Seen { attribute: "version", value: Some(version) };
-        let item = recording::relink(job, link, entry.received_at);
+        let item = recording::relink(job, link, entry.applied_at);
         Some(Write { kind: Kind::Recording, item, condition })
     }
+}
+
+/// Whether a delivery waits in quarantine.
+fn waits(delivery: &Item) -> bool {
+    State::of(delivery) == Some(State::Quarantined)
 }
 
 impl fmt::Debug for Plan {
@@ -266,6 +353,7 @@ impl fmt::Debug for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done(outcome) => formatter.debug_tuple("Done").field(outcome).finish(),
+            Self::NotWaiting => formatter.write_str("NotWaiting"),
             Self::Transact { writes, outcome, .. } => formatter
                 .debug_struct("Transact")
                 .field("outcome", outcome)

@@ -50,14 +50,18 @@ pub struct Object {
     pub content: Bytes,
 }
 
-/// Puts objects into the bucket.
+/// Puts objects into the bucket, reads them back and deletes them.
 #[derive(Clone, Debug)]
-pub(super) struct ObjectStore(Operation<Object, (), RefusedError>);
+pub(super) struct ObjectStore {
+    put: Operation<Object, (), RefusedError>,
+    get: Operation<String, Bytes, RefusedError>,
+    delete: Operation<String, (), RefusedError>,
+}
 
 impl ObjectStore {
     /// The bucket of a name.
     pub(super) fn new(aws: &Aws, bucket: &str) -> Self {
-        let request = |Object { key, content }| {
+        let put = |Object { key, content }| {
             Ok(Unsigned {
                 method: "PUT",
                 path: format!("/{key}"),
@@ -69,13 +73,23 @@ impl ObjectStore {
                 body: content,
             })
         };
-        Self(aws.bucket(bucket).operation("PutObject", request, |_| Ok(())))
+        let bare = |method| {
+            move |key: String| {
+                Ok(Unsigned { method, path: format!("/{key}"), headers: Vec::new(), body: Bytes::new() })
+            }
+        };
+        let bucket = || aws.bucket(bucket);
+        Self {
+            put: bucket().operation("PutObject", put, |_| Ok(())),
+            get: bucket().operation("GetObject", bare("GET"), |body| Ok(Bytes::copy_from_slice(body))),
+            delete: bucket().operation("DeleteObject", bare("DELETE"), |_| Ok(())),
+        }
     }
 
     /// Puts an object that an earlier try may have put already.
     pub(super) async fn put(&self, object: &Object) -> Result<(), StoreError> {
         loop {
-            let Err(error) = self.0.invoke(object.clone()).await else { return Ok(()) };
+            let Err(error) = self.put.invoke(object.clone()).await else { return Ok(()) };
             match cause(&error) {
                 "PreconditionFailed" => return Ok(()),
                 // Another delivery is putting the same content at this moment.
@@ -83,6 +97,24 @@ impl ObjectStore {
                 cause => return Err(StoreError(format!("the bucket: {cause}"))),
             }
         }
+    }
+
+    /// The content of an object; `None` if there is none.
+    pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        match self.get.invoke(key.to_owned()).await {
+            Ok(content) => Ok(Some(content)),
+            Err(error) => match cause(&error) {
+                // To whoever may not list the bucket, S3 says of an object that is gone that access is denied.
+                "NoSuchKey" | "AccessDenied" => Ok(None),
+                cause => Err(StoreError(format!("the bucket: {cause}"))),
+            },
+        }
+    }
+
+    /// Deletes an object, which may be gone already.
+    pub(super) async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        let deleted = self.delete.invoke(key.to_owned()).await;
+        deleted.map_err(|error| StoreError(format!("the bucket: {}", cause(&error))))
     }
 }
 

@@ -32,20 +32,33 @@ impl Ledger {
     /// # Errors
     /// The stores could not do it before the deadline. The sender must try again.
     pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, StoreError> {
-        let mut seen = Seen::default();
+        let outcome = self.carry_out(entry, Seen::default(), deadline).await?;
+        // Only what is replayed may wait no longer.
+        Ok(outcome.unwrap_or(Outcome::Duplicate))
+    }
+
+    /// Plans and transacts until the plan is carried out. Returns `None` if a delivery to be replayed does not wait any
+    /// more.
+    pub(super) async fn carry_out(
+        &self,
+        entry: &Entry,
+        mut seen: Seen,
+        deadline: Instant,
+    ) -> Result<Option<Outcome>, StoreError> {
         let mut pause = FIRST_PAUSE;
         // The token makes a transaction safe to repeat when its answer was lost.
         let mut token = new_token();
         loop {
             let (objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
-                Plan::Done(outcome) => return Ok(outcome),
+                Plan::Done(outcome) => return Ok(Some(outcome)),
+                Plan::NotWaiting => return Ok(None),
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
             self.put_objects(&objects, deadline).await?;
             let tried: Vec<_> = writes.iter().map(Write::tried).collect();
             let transact = self.transact(writes, &token);
             match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
-                Ok(()) => return Ok(outcome),
+                Ok(()) => return Ok(Some(outcome)),
                 Err(Failure::Conditions(reasons)) => {
                     for (tried, reason) in tried.iter().zip(reasons) {
                         match reason.code() {
@@ -55,12 +68,13 @@ impl Ledger {
                     }
                     token = new_token();
                 }
+                Err(Failure::Refused) if seen.is_replay() => return Ok(Some(Outcome::Quarantined)),
                 Err(Failure::Refused) => {
                     let Some(quarantined) = entry.quarantined("store_refused") else {
                         return Err(StoreError("refused by the table".to_owned()));
                     };
                     tracing::error!("the table refuses a delivery's items; it goes to quarantine");
-                    return Box::pin(self.apply(&quarantined, deadline)).await;
+                    return Box::pin(self.carry_out(&quarantined, Seen::default(), deadline)).await;
                 }
                 Err(Failure::Transient(error)) => {
                     tracing::warn!(%error, "a transaction did not go through; trying again");

@@ -15,7 +15,16 @@ pub(crate) const MIN_CHARS: usize = 22;
 #[derive(Clone)]
 pub struct Token([u8; 32]);
 
+/// The mark of a token: enough to tell whether a token is the same one, and too little to find it by trying.
+pub type TokenMark = [u8; 4];
+
 impl Token {
+    /// Its mark, to be kept beside what it proved.
+    pub fn mark(&self) -> TokenMark {
+        let [first, second, third, fourth, ..] = <[u8; 32]>::from(Sha256::digest(self.0));
+        [first, second, third, fourth]
+    }
+
     /// The token as it will be presented.
     pub fn new(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())

@@ -20,9 +20,12 @@ pub(super) struct Calls {
 /// The partition keys of a provider: of calls, and of bodies that name no call.
 const OWN_KEYS: &[&str] = &["CALL#<reader>#*", "EVENT#<reader>#*"];
 
+/// The partition keys of every provider.
+const ALL_KEYS: &[&str] = &["EVENT#*", "CALL#*"];
+
 /// Who reaches a call.
 pub(super) enum By {
-    /// Whoever calls one of these functions of the ledger.
+    /// Whoever calls one of these functions of the ledger, or the one of that name in `shared::api`.
     Ledger(&'static [&'static str]),
     /// This function, whose crate it is.
     Own(&'static str),
@@ -104,6 +107,49 @@ pub(super) const CALLS: &[Calls] = &[
         under: &[],
     },
     Calls {
+        at: "shared/src/ledger/write.rs",
+        of: &["transact_write_items"],
+        by: Ledger(&["replay"]),
+        on: &[TABLE],
+        under: ALL_KEYS,
+    },
+    // What leaves quarantine expires, so its evidence moves to where evidence expires.
+    Calls {
+        at: "shared/src/ledger/values.rs",
+        of: &["put_object"],
+        by: Ledger(&["discard", "replay"]),
+        on: &[EVIDENCE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/values.rs",
+        of: &["put_object"],
+        by: Ledger(&["replay"]),
+        on: &[VALUES],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/values.rs",
+        of: &["get_object", "delete_object"],
+        by: Ledger(&["discard", "kept", "replay"]),
+        on: &[QUARANTINE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/quarantine.rs",
+        of: &["get_item"],
+        by: Ledger(&["discard", "kept", "replay"]),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/quarantine.rs",
+        of: &["delete_item"],
+        by: Ledger(&["kept", "replay"]),
+        on: &[TABLE],
+        under: ALL_KEYS,
+    },
+    Calls {
         at: "shared/src/ledger/jobs.rs",
         of: &["query"],
         by: Ledger(&["due"]),
@@ -111,11 +157,18 @@ pub(super) const CALLS: &[Calls] = &[
         under: &[],
     },
     Calls {
-        at: "shared/src/ledger/jobs/change.rs",
+        at: "shared/src/ledger/change.rs",
         of: &["update_item"],
         by: Ledger(&["lease", "renew", "finish", "make_due"]),
         on: &[TABLE],
         under: &["CALL#*"],
+    },
+    Calls {
+        at: "shared/src/ledger/change.rs",
+        of: &["update_item"],
+        by: Ledger(&["discard"]),
+        on: &[TABLE],
+        under: ALL_KEYS,
     },
     Calls {
         at: "shared/src/ledger/read/story.rs",
@@ -127,8 +180,15 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/read/raw.rs",
         of: &["query"],
-        by: Ledger(&["delivery"]),
+        by: Ledger(&["delivery", "quarantined"]),
         on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/read/waiting.rs",
+        of: &["query"],
+        by: Ledger(&["unstored", "quarantine"]),
+        on: &["${CallsTable.Arn}/index/work"],
         under: &[],
     },
     Calls {

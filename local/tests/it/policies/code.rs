@@ -173,9 +173,10 @@ impl Code {
         match &row.by {
             By::Everyone => true,
             By::Own(owner) => *owner == function,
-            By::Ledger(names) => self
-                .own_files(function)
-                .any(|text| names.iter().any(|name| text.contains(&format!("ledger.{name}(")))),
+            By::Ledger(names) => self.own_files(function).any(|text| {
+                let calls = |at: &str, name: &str| text.contains(&format!("{at}{name}("));
+                names.iter().any(|name| calls("ledger.", name) || calls("api::", name))
+            }),
         }
     }
 
@@ -195,10 +196,11 @@ impl Calls {
     }
 }
 
-/// Whose sources a function reads: its own; all of them, to fetch their recordings.
+/// Whose sources a function reads: its own; all of them, to fetch their recordings or to read bodies again.
 fn readers(function: &str) -> Vec<&str> {
     match function {
-        "recordings" => Provider::ALL.iter().map(|provider| provider.name()).collect(),
+        "recordings" => Provider::ALL.map(Provider::name).into(),
+        "upkeep" => Provider::ALL.map(Provider::name).into_iter().chain(["query"]).collect(),
         _ => vec![function],
     }
 }

@@ -32,6 +32,8 @@ pub enum Action {
     Retried,
     /// A delivery in quarantine was read anew.
     Replayed,
+    /// A delivery in quarantine was read anew, even if the key that proved it was no longer configured.
+    ReplayForced,
     /// A delivery in quarantine was put aside.
     Discarded,
     /// A call's record was made anew.
@@ -88,6 +90,7 @@ impl Action {
             Self::Exported => "exported",
             Self::Retried => "retried",
             Self::Replayed => "replayed",
+            Self::ReplayForced => "replay_forced",
             Self::Discarded => "discarded",
             Self::Rebuilt => "rebuilt",
             Self::Erased => "erased",

@@ -12,18 +12,24 @@
 //! | `received_at` | when it arrived |
 //! | `late_seconds` | how long after the signed time it arrived; absent within the tolerance |
 //! | `expires_at_epoch` | when DynamoDB removes the item; absent while it is quarantined |
+//! | `token_mark` | the mark of the token that proved it, while it is quarantined; absent where a signature did |
+//! | `moved` | true in what is left of a delivery that moved to its call, until its object is deleted, too |
 //! | `work_shard`, `work_due` | the keys of `work`, while it is quarantined |
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 
-use super::{Item, WORK_DUE, WORK_SHARD, bytes, get_bytes, get_number, get_owned, get_text, number, text};
+use super::change::Change;
+use super::{
+    FORMAT, Item, WORK_DUE, WORK_SHARD, bytes, get_bytes, get_number, get_owned, get_text, number, text,
+};
 use crate::ledger::entry::Entry;
 use crate::ledger::evidence::{Evidence, Request};
 use crate::ledger::key::{self, Key};
 use crate::ledger::packing::UnpackError;
 use crate::ledger::values::Object;
 use crate::proof::Scheme;
-use crate::timestamp::rfc3339;
+use crate::timestamp::{Timestamp, rfc3339};
 
 /// The partitions of quarantined deliveries in the `work` index: `quarantined#<shard>`.
 pub(in crate::ledger) const WORK: &str = "quarantined";
@@ -37,11 +43,13 @@ pub enum State {
     Ignored,
     /// It waits for a person.
     Quarantined,
+    /// A person has put it aside. It is kept as evidence, and is not listed any more.
+    Discarded,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Applied, Self::Ignored, Self::Quarantined];
+    pub const ALL: [Self; 4] = [Self::Applied, Self::Ignored, Self::Quarantined, Self::Discarded];
 
     /// Its name in the item and in answers.
     pub const fn name(self) -> &'static str {
@@ -49,6 +57,7 @@ impl State {
             Self::Applied => "applied",
             Self::Ignored => "ignored",
             Self::Quarantined => "quarantined",
+            Self::Discarded => "discarded",
         }
     }
 
@@ -68,7 +77,7 @@ impl State {
 pub struct Delivery {
     /// The key that two deliveries of one event share.
     pub dedupe_key: Option<String>,
-    /// applied, ignored or quarantined.
+    /// applied, ignored, quarantined or discarded.
     pub state: Option<String>,
     /// The SHA-256 of the body, hex.
     pub body_sha256: Option<String>,
@@ -120,9 +129,11 @@ pub(in crate::ledger) fn write(
         let key = Key { pk: entry.pk.clone(), sk };
         put(WORK_SHARD, text(key::work_shard(WORK, &entry.pk)));
         put(WORK_DUE, text(key::work_due(&rfc3339(entry.received_at), &key)));
+        if let Some(mark) = entry.token_mark {
+            put("token_mark", bytes(mark));
+        }
     } else {
-        let retention = i64::try_from(retention_days * 86_400).unwrap_or(i64::MAX / 2);
-        put("expires_at_epoch", number(entry.received_at.as_second() + retention));
+        put("expires_at_epoch", expires_at_epoch(entry, retention_days));
     }
     if let Some(reason) = reason {
         put("reason", text(reason));
@@ -149,6 +160,50 @@ pub(in crate::ledger) fn write(
         put(super::CALL_ID, text(call_id));
     }
     item
+}
+
+/// Puts a delivery that waits in quarantine aside: it leaves the `work` index and expires at a time.
+pub(in crate::ledger) fn discard(expires_at: Timestamp) -> Change {
+    Change::new(
+        "SET #state = :discarded, #expires_at_epoch = :expires REMOVE #work_shard, #work_due",
+        "#format <= :format AND #state = :quarantined",
+        [
+            ("format", number(FORMAT)),
+            ("discarded", text(State::Discarded.name())),
+            ("quarantined", text(State::Quarantined.name())),
+            ("expires", number(expires_at.as_second())),
+        ],
+    )
+}
+
+/// What is left of a delivery that waited, once it has moved to its call: nothing that a person wrote. It is deleted
+/// with the object of its evidence.
+pub(in crate::ledger) fn moved(waiting: &Item, state: State, expires_at_epoch: AttributeValue) -> Item {
+    let of_key = |name| get_text(waiting, name).unwrap_or_default();
+    let mut item = super::item(of_key(super::PK), of_key(super::SK));
+    let left = ["body_sha256", "evidence_bytes", "received_at"];
+    item.extend(left.iter().filter_map(|name| Some(((*name).to_owned(), waiting.get(*name)?.clone()))));
+    item.insert("state".to_owned(), text(state.name()));
+    item.insert("moved".to_owned(), AttributeValue::Bool(true));
+    item.insert("expires_at_epoch".to_owned(), expires_at_epoch);
+    item
+}
+
+/// Whether an item is what is left of a delivery that moved.
+pub(in crate::ledger) fn is_moved(item: &Item) -> bool {
+    item.contains_key("moved")
+}
+
+/// The object key of the evidence of a DELIVERY item, if it is in the bucket.
+pub(in crate::ledger) fn object_key(pk: &str, item: &Item, state: State) -> Option<String> {
+    item.get("evidence_bytes")?;
+    Some(evidence_key(state, pk, &hex::encode(get_bytes(item, "body_sha256")?)))
+}
+
+/// When the evidence of a delivery expires that is not in quarantine.
+pub(in crate::ledger) fn expires_at_epoch(entry: &Entry, retention_days: u64) -> AttributeValue {
+    let retention = i64::try_from(retention_days * 86_400).unwrap_or(i64::MAX / 2);
+    number(entry.applied_at.as_second() + retention)
 }
 
 /// The object that must be in the bucket before a delivery is written, if its evidence is so large.

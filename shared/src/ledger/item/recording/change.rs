@@ -3,27 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{ENDED, End, Job, Reason, State, WORK};
+use crate::ledger::item::change::Change;
 use crate::ledger::item::{FORMAT, number, text};
 use crate::ledger::key::{self, Key, work_due, work_until};
 use crate::timestamp::{Timestamp, rfc3339};
-
-/// An update of an item and the condition under which it is made.
-pub(in crate::ledger) struct Change {
-    pub(in crate::ledger) update: String,
-    pub(in crate::ledger) condition: String,
-    pub(in crate::ledger) values: Vec<(String, AttributeValue)>,
-}
-
-impl Change {
-    fn new(
-        update: impl Into<String>,
-        condition: impl Into<String>,
-        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
-    ) -> Self {
-        let values = values.into_iter().map(|(name, value)| (format!(":{name}"), value)).collect();
-        Self { update: update.into(), condition: condition.into(), values }
-    }
-}
 
 /// Takes a due job for some time.
 pub(in crate::ledger) fn lease(key: &Key, lease: &str, now: Timestamp, until: Timestamp) -> Change {

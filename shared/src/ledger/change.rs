@@ -1,4 +1,4 @@
-//! One conditional update of a RECORDING item.
+//! One conditional update of an item.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure};
 
 use crate::ledger::item::Item;
-use crate::ledger::item::recording::change::Change;
+use crate::ledger::item::change::Change;
 use crate::ledger::key::Key;
 use crate::ledger::{Ledger, StoreError, unavailable};
 

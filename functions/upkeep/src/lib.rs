@@ -1,0 +1,105 @@
+//! What people do to the ledger: replay what waits in quarantine, or put it aside.
+//!
+//! This is the only function whose role may delete. Only readers are answered: bearers of a token of `query`. What
+//! one may not do, or not with this source, is refused before anything is looked up. Each act is in the audit trail
+//! before it is done.
+
+use std::fmt;
+use std::sync::Arc;
+
+use shared::api;
+use shared::aws::Aws;
+use shared::env;
+use shared::lambda::{self, Request};
+use shared::ledger::Ledger;
+use shared::provider::Provider;
+use shared::reader::Reader;
+use shared::reply::{Problem, Reply};
+use shared::sources::{self, LiveSources};
+use shared::telemetry;
+use shared::timestamp::Timestamp;
+use tokio::time::Instant;
+
+mod route;
+mod proof;
+mod replay;
+mod discard;
+
+use route::Route;
+
+/// The API for acting.
+pub struct Upkeep {
+    ledger: Ledger,
+    sources: LiveSources,
+}
+
+/// Runs the function until Lambda ends the environment.
+///
+/// # Errors
+/// The environment is not complete, or Lambda's runtime API can't be reached.
+pub async fn run() -> Result<(), lambda::Error> {
+    telemetry::init();
+    let upkeep = Upkeep::from_env().await.inspect_err(|error| tracing::error!("{error}"))?;
+    let answer = |request| upkeep.respond(request, Timestamp::now());
+    let scheduled = |deadline| upkeep.scheduled(Timestamp::now(), deadline);
+    lambda::serve_with_schedule(answer, scheduled).await
+}
+
+impl Upkeep {
+    /// Acts on a ledger for the readers among the sources; with the sources of every provider, it reads bodies again.
+    pub fn new(ledger: Ledger, sources: impl Into<LiveSources>) -> Self {
+        Self { ledger, sources: sources.into() }
+    }
+
+    /// Returns the API that the environment describes, with the sources read.
+    async fn from_env() -> Result<Self, env::EnvironmentError> {
+        let mut environment = env::Environment::default();
+        let aws = Aws::from_env(&mut environment);
+        let ledger = Ledger::from_env(&mut environment, &aws);
+        let mut holders = Provider::ALL.map(Provider::name).to_vec();
+        holders.push(sources::QUERY);
+        let sources = LiveSources::from_env(&mut environment, &aws, &holders).await;
+        environment.finish(Self::new(ledger, sources))
+    }
+
+    /// Answers one request. `received_at` is the time of its arrival.
+    pub async fn respond(&self, request: Request, received_at: Timestamp) -> Reply {
+        let (request, route) = (&request, Route::of(&request));
+        let asked = route.map(|route| (route.name(), route.method()));
+        let answer = |reader: Arc<Reader>| async move {
+            match route {
+                Some(route) => self.act(&reader, route, request, received_at).await,
+                None => Err(Problem::internal()),
+            }
+        };
+        api::respond("upkeep", &self.sources, request, asked, answer).await
+    }
+
+    /// Does what is due, as long as there is time until a deadline.
+    ///
+    /// # Errors
+    /// The stores did not answer. The next run goes on.
+    pub async fn scheduled(&self, _now: Timestamp, _deadline: Instant) -> Result<(), lambda::Error> {
+        self.sources.keep_fresh().await;
+        Ok(())
+    }
+
+    async fn act(
+        &self,
+        reader: &Reader,
+        route: Route<'_>,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Reply, Problem> {
+        match route {
+            Route::Replay(id) => self.replay(reader, id, &request.query, now).await,
+            Route::Discard(id) => discard::discard(&self.ledger, reader, id, now).await,
+        }
+    }
+}
+
+impl fmt::Debug for Upkeep {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Upkeep").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! The routes for acting, and the route of a request.
+
+use http::Method;
+use shared::lambda::Request;
+use shared::path;
+
+const REPLAY: &str = "/quarantine/{quarantine_id}/replay";
+const DISCARD: &str = "/quarantine/{quarantine_id}/discard";
+
+/// Every route, as the template has them.
+const ALL: [&str; 2] = [REPLAY, DISCARD];
+
+/// The route of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// A delivery in quarantine is read again.
+    Replay(&'a str),
+    /// A delivery in quarantine is put aside.
+    Discard(&'a str),
+}
+
+impl<'a> Route<'a> {
+    /// Returns the route of a request; `None` for a route that this API does not have.
+    pub(crate) fn of(request: &'a Request) -> Option<Self> {
+        let route =
+            if request.route.is_empty() { path::matched(&ALL, &request.raw_path)? } else { &request.route };
+        let part = |name: &str| request.path.get(name).map(String::as_str);
+        match route {
+            REPLAY => Some(Self::Replay(part("quarantine_id")?)),
+            DISCARD => Some(Self::Discard(part("quarantine_id")?)),
+            _ => None,
+        }
+    }
+
+    /// Returns the method that the route takes.
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Replay(_) | Self::Discard(_) => Method::POST,
+        }
+    }
+
+    /// Returns the route as the template has it, for the log. It does not name the delivery.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Replay(_) => REPLAY,
+            Self::Discard(_) => DISCARD,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(route: &str, raw_path: &str) -> Request {
+        let path = ["quarantine_id", "provider", "source", "call_id"];
+        Request {
+            route: route.to_owned(),
+            raw_path: raw_path.to_owned(),
+            path: path.map(|name| (name.to_owned(), format!("a-{name}"))).into(),
+            method: Method::POST,
+            headers: http::HeaderMap::new(),
+            query: String::new(),
+            body: None,
+            request_id: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_request_has_the_route_that_api_gateway_matched_or_else_the_one_of_its_path() {
+        for route in ALL {
+            assert_eq!(Route::of(&request(route, "/elsewhere")).map(Route::name), Some(route));
+            let path = route.replace(['{', '}'], "");
+            assert_eq!(Route::of(&request("", &path)).map(Route::name), Some(route));
+        }
+        for path in
+            ["/quarantine", "/quarantine/a", "/quarantine/a/burn", "/quarantine//discard", "/calls", ""]
+        {
+            assert_eq!(Route::of(&request("", path)), None, "{path}");
+        }
+    }
+}
