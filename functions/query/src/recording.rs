@@ -58,7 +58,7 @@ pub(crate) async fn redirect(
     Ok(Reply::json(StatusCode::FOUND, &body).with_header(LOCATION, location))
 }
 
-/// Makes a recording that ended without a copy due again. The audit trail says who asked for it, also where that has
+/// Makes a recording that is not stored due at once. The audit trail says who asked for it, also where that has
 /// no effect.
 pub(crate) async fn retry(
     ledger: &Ledger,
@@ -72,15 +72,17 @@ pub(crate) async fn retry(
     let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
     let about = About::Call(provider, source, &call_id);
     api::note(ledger, reader, Action::Retried, about, now).await?;
-    let made = ledger.make_due(provider, source, &call_id, &recording_id, now).await;
-    let conflict = |message| Err(Problem::new(StatusCode::CONFLICT, "recording_not_retried", message));
+    let made = ledger.make_due(provider, source, &call_id, &job.recording_id, now).await;
+    let conflict = |code, message| Err(Problem::new(StatusCode::CONFLICT, code, message));
     match made.map_err(|error| unavailable(&error))? {
         MadeDue::Due => Ok(Reply::json(StatusCode::ACCEPTED, &json!({ "status": "pending" }))),
         MadeDue::NotFound => Err(unknown()),
-        MadeDue::NotEnded { state } => conflict(format!(
-            "The recording is {state}; only one that is expired, rejected or failed is tried again."
-        )),
-        MadeDue::NoLink => conflict("There is no link any more to copy the recording from.".to_owned()),
+        MadeDue::Stored => {
+            conflict("already_stored", "The recording is stored; there is nothing to try again.")
+        }
+        MadeDue::NoLink => {
+            conflict("recording_not_retried", "There is no link any more to copy the recording from.")
+        }
     }
 }
 

@@ -69,7 +69,6 @@ pub(crate) fn of_recording(state: Option<&str>, reason: Option<&str>, last_error
             "410" => "The host says that the recording is gone.",
             _ => return with_next(&format!("The host answered with status {status}."), state),
         },
-        "busy" => "The copier had no memory left for it.",
         "timeout" | "idle" => "The host did not answer in time.",
         "too_slow" => "The host sent the recording too slowly.",
         "connect" | "dns" => "The host could not be reached.",

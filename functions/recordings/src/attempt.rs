@@ -52,9 +52,9 @@ const FINISH_ATTEMPTS: u32 = 4;
 impl Recordings {
     /// Tries one job if it is due and no other copier has it.
     pub(crate) async fn attempt(&self, key: &Key, budget: Budget) -> Result<Attempted, StoreError> {
-        if Instant::now() >= budget.taking {
-            return Ok(Attempted::Skipped);
-        }
+        // Before the lease: a job that there is no room for stays due since it is due, and its link is not used.
+        let room = self.memory.room().await.filter(|_| Instant::now() < budget.taking);
+        let Some(room) = room else { return Ok(Attempted::Skipped) };
         let started = Instant::now();
         let job = match self.ledger.lease(key, Timestamp::now(), self.leasing.seconds).await? {
             Leased::Taken(job) => job,
@@ -65,7 +65,7 @@ impl Recordings {
                 return Ok(Attempted::Ended);
             }
         };
-        let mut upload = Upload::new(&self.bucket, Name::new(&job));
+        let mut upload = Upload::new(&self.bucket, Name::new(&job), room);
         let end = tokio::select! {
             end = self.work(&job, &mut upload, budget) => Some(end),
             () = self.keep_lease(&job, started) => None,
@@ -83,7 +83,7 @@ impl Recordings {
         self.report(&job, &end, finished, bytes, started);
         Ok(match (finished, &end) {
             (Finished::Lost, _) => Attempted::Skipped,
-            (Finished::Requeued, _) | (_, End::Retry { .. } | End::PutBack { .. }) => Attempted::Retry,
+            (Finished::Requeued, _) | (_, End::Retry { .. }) => Attempted::Retry,
             (Finished::Written, End::Stored(_)) => Attempted::Stored,
             (Finished::Written, _) => Attempted::Ended,
         })
@@ -143,7 +143,7 @@ impl Recordings {
         let announced = job.announced_size_bytes;
         let mut download = Download::open(&self.fetcher, origin, announced, budget.copying).await?;
         upload.tell(download.told());
-        upload.prepare(&self.memory, download.size()).await?;
+        upload.prepare(&self.memory, download.size());
         while let Some(piece) = download.chunk().await? {
             upload.write(piece).await?;
         }

@@ -17,9 +17,6 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(48);
 /// The pause after the first attempt. It doubles with each attempt, and jitter takes off up to half of it.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The pause after there was no memory for a copy. Jitter takes off up to half of it.
-const BUSY_PAUSE: Duration = Duration::from_secs(15);
-
 /// The longest pause, unless the origin asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -50,11 +47,6 @@ pub(crate) fn conclude(error: CopyError, attempt: Attempt, now: Timestamp, jitte
         CopyError::Expired(reason) => return End::Expired(reason),
         CopyError::Absent { reason, .. } if expired => return End::Expired(reason),
         CopyError::Absent { reason, after } | CopyError::Transient { reason, after } => (reason, after),
-        CopyError::Busy if now.duration_since(attempt.due_since) < MAX_AGE => {
-            let pause = BUSY_PAUSE.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0);
-            return End::PutBack { at: due_after(pause, attempt, now), reason: Reason::new("busy") };
-        }
-        CopyError::Busy => (Reason::new("busy"), None),
         CopyError::Taken { key_suffix } => {
             let reason = Reason::new("object_taken");
             return End::Retry { at: now, reason, key_suffix: Some(key_suffix) };
@@ -168,23 +160,6 @@ mod tests {
         assert!(matches!(conclude(attempt(2), after_seconds(48 * 3600)), End::Failed(_)));
         let expired = Attempt { expires_at: Some(now()), ..attempt(MAX_ATTEMPTS) };
         assert!(matches!(conclude(expired, now()), End::Expired(_)));
-    }
-
-    #[test]
-    fn no_room_is_no_attempt() {
-        match conclude(CopyError::Busy, attempt(MAX_ATTEMPTS), now(), 0.5) {
-            End::PutBack { at, .. } => assert_eq!(at, later(now(), SignedDuration::from_millis(11_250))),
-            other => panic!("{other:?}"),
-        }
-        let expiring = Attempt { expires_at: Some(after_seconds(8)), ..attempt(1) };
-        match conclude(CopyError::Busy, expiring, now(), 1.0) {
-            End::PutBack { at, .. } => assert_eq!(at, after_seconds(4)),
-            other => panic!("{other:?}"),
-        }
-        assert!(matches!(
-            conclude(CopyError::Busy, attempt(1), after_seconds(48 * 3600), 0.5),
-            End::Failed(_)
-        ));
     }
 
     #[test]

@@ -25,8 +25,6 @@ pub(crate) enum CopyError {
         /// The pause that the origin asked for.
         after: Option<Duration>,
     },
-    /// There was no memory for the copy.
-    Busy,
     /// Another object has the name. The next attempt adds this suffix to it.
     Taken { key_suffix: String },
 }

@@ -37,11 +37,9 @@ pub use summary::Summary;
 
 use self::event::Work;
 use self::fetch::Fetcher;
+use self::limits::CONCURRENCY;
 use self::memory::Memory;
 use self::summary::Attempted;
-
-/// The most copies at a time. There are fewer if the memory is used up.
-const CONCURRENCY: usize = 16;
 
 /// The end of an invocation, kept free to write the results of copies that were cut off.
 const FINISHING: Duration = Duration::from_secs(10);

@@ -1,8 +1,8 @@
 //! The memory for recordings that are being copied: all copies together have one limit.
 //!
-//! A copy asks for room after it has learned its recording's size and before it reads the body. A recording
-//! of at most one part gets room for all of it. Any other gets room for one part. It also gets room for a
-//! second part, which fills while the first is sent, if that much is free.
+//! A copier has room for one part before it takes a job, so that it asks for nothing that it can't read: a link may work
+//! only once. When it has learned the recording's size, it gives back what it does not need. A larger one also gets room
+//! for a second part, which fills while the first is sent, if that much is free.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,16 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::error::CopyError;
-use crate::limits::PART_BYTES;
+use crate::limits::{CONCURRENCY, PART_BYTES};
 
 /// The unit in which room is counted.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// The room for all copies: three parts.
-const BLOCKS: usize = 3 * PART_BYTES / BLOCK_BYTES;
+/// The room for all copies: a part for each, and two for those that send one while another fills.
+const BLOCKS: usize = (CONCURRENCY + 2) * PART_BYTES / BLOCK_BYTES;
 
-/// How long a copy waits for room. Then its job is put back for another invocation, since the copies that
-/// have the room may be slow.
+/// How long a copier waits for room. Then its job stays due for another invocation, since the copies that have the room
+/// may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The room for all copies.
@@ -33,7 +32,7 @@ pub(crate) struct Memory {
 /// The room of one copy; free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Room {
-    _held: OwnedSemaphorePermit,
+    held: OwnedSemaphorePermit,
     /// Whether a part can fill while another is sent.
     pub(crate) for_two_parts: bool,
 }
@@ -45,21 +44,24 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Waits for room for a recording of this size, or of an unknown one.
-    pub(crate) async fn room(&self, size: Option<u64>) -> Result<Room, CopyError> {
+    /// Waits for room for one part; `None` if there was none for too long.
+    pub(crate) async fn room(&self) -> Option<Room> {
+        let part = self.blocks.clone().acquire_many_owned(blocks(PART_BYTES));
+        let held = timeout(self.patience, part).await.ok()?.ok()?;
+        Some(Room { held, for_two_parts: false })
+    }
+
+    /// Makes a room fit for a recording of this size; one of an unknown size keeps its part.
+    pub(crate) fn fit(&self, room: &mut Room, size: Option<u64>) {
         let size = size.map_or(PART_BYTES, |size| usize::try_from(size).unwrap_or(usize::MAX));
-        let first = self.blocks.clone().acquire_many_owned(blocks(size.min(PART_BYTES)));
-        let Ok(Ok(mut held)) = timeout(self.patience, first).await else { return Err(CopyError::Busy) };
-        let second = if size > PART_BYTES {
-            self.blocks.clone().try_acquire_many_owned(blocks(PART_BYTES)).ok()
-        } else {
-            None
-        };
-        let for_two_parts = second.is_some();
-        if let Some(second) = second {
-            held.merge(second);
+        let spare = room.held.num_permits().saturating_sub(blocks(size) as usize);
+        drop(room.held.split(spare));
+        if size > PART_BYTES
+            && let Ok(second) = self.blocks.clone().try_acquire_many_owned(blocks(PART_BYTES))
+        {
+            room.held.merge(second);
+            room.for_two_parts = true;
         }
-        Ok(Room { _held: held, for_two_parts })
     }
 }
 
@@ -69,38 +71,59 @@ fn blocks(bytes: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
 
+    /// Room for three parts, and no patience.
     fn impatient() -> Memory {
-        Memory { patience: Duration::from_millis(10), ..Memory::default() }
+        let blocks = 3 * PART_BYTES / BLOCK_BYTES;
+        Memory { blocks: Arc::new(Semaphore::new(blocks)), patience: Duration::from_millis(10) }
+    }
+
+    async fn room(memory: &Memory, size: Option<u64>) -> Option<Room> {
+        let mut room = memory.room().await?;
+        memory.fit(&mut room, size);
+        Some(room)
     }
 
     #[tokio::test]
     async fn small_recordings_go_side_by_side_and_large_ones_make_do() {
         let memory = impatient();
         let (small, large) = (Some(2_400_000), Some(u64::MAX));
-        let rooms = futures_util::future::join_all((0..10).map(|_| memory.room(small))).await;
-        assert!(rooms.iter().all(Result::is_ok));
-        assert_eq!(memory.room(small).await.unwrap_err(), CopyError::Busy);
+        let mut rooms = Vec::new();
+        // As long as there is a part to begin with.
+        for _ in 0..7 {
+            rooms.push(room(&memory, small).await.unwrap());
+        }
+        assert!(memory.room().await.is_none());
         drop(rooms);
-        let first = memory.room(large).await.unwrap();
-        let second = memory.room(large).await.unwrap();
+        let first = room(&memory, large).await.unwrap();
+        let second = room(&memory, large).await.unwrap();
         assert!(first.for_two_parts && !second.for_two_parts);
-        assert_eq!(memory.room(Some(1)).await.unwrap_err(), CopyError::Busy);
+        assert!(memory.room().await.is_none());
         drop(second);
-        assert!(memory.room(small).await.is_ok());
+        assert!(room(&memory, small).await.is_some());
         // A recording of unknown size gets one part: it may be small.
-        assert!(!memory.room(None).await.unwrap().for_two_parts);
+        drop(first);
+        assert!(!room(&memory, None).await.unwrap().for_two_parts);
+    }
+
+    #[tokio::test]
+    async fn as_many_as_are_copied_at_a_time_have_room() {
+        let memory = Memory::default();
+        let rooms = join_all((0..CONCURRENCY).map(|_| room(&memory, Some(u64::MAX)))).await;
+        assert_eq!(rooms.iter().flatten().count(), CONCURRENCY);
     }
 
     #[tokio::test]
     async fn a_copy_that_waits_goes_on_when_another_ends() {
-        let memory = Memory::default();
-        let first = [memory.room(Some(u64::MAX)).await.unwrap(), memory.room(None).await.unwrap()];
-        let (second, ()) = tokio::join!(memory.room(None), async {
+        let memory = Memory { patience: PATIENCE, ..impatient() };
+        let first = [room(&memory, Some(u64::MAX)).await.unwrap(), room(&memory, None).await.unwrap()];
+        let (second, ()) = tokio::join!(memory.room(), async {
             tokio::task::yield_now().await;
             drop(first);
         });
-        assert!(second.is_ok());
+        assert!(second.is_some());
     }
 }

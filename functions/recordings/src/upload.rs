@@ -33,14 +33,14 @@ pub(crate) struct Upload<'a> {
     told: Told,
     media: Option<Media>,
     parts: Option<Parts>,
-    room: Option<Room>,
+    room: Room,
 }
 
 impl<'a> Upload<'a> {
-    /// Returns an empty upload; no request is sent yet.
-    pub(crate) fn new(bucket: &'a Bucket, name: Name) -> Self {
+    /// Returns an empty upload in its room; no request is sent yet.
+    pub(crate) fn new(bucket: &'a Bucket, name: Name, room: Room) -> Self {
         let (buffer, digests) = (BytesMut::new(), Digests::default());
-        Self { bucket, name, buffer, digests, told: Told::default(), media: None, parts: None, room: None }
+        Self { bucket, name, buffer, digests, told: Told::default(), media: None, parts: None, room }
     }
 
     /// Takes what the origin says of the recording.
@@ -48,13 +48,12 @@ impl<'a> Upload<'a> {
         self.told = told;
     }
 
-    /// Waits for the memory for a recording of this size, or of an unknown one.
-    pub(crate) async fn prepare(&mut self, memory: &Memory, size: Option<u64>) -> Result<(), CopyError> {
-        self.room = Some(memory.room(size).await?);
+    /// Makes the room fit for a recording of this size, or of an unknown one.
+    pub(crate) fn prepare(&mut self, memory: &Memory, size: Option<u64>) {
+        memory.fit(&mut self.room, size);
         let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PART_BYTES);
         // Allocated once, and never more than was asked for. Pages that are not written to take no memory yet.
         self.buffer = BytesMut::with_capacity(size.min(PART_BYTES));
-        Ok(())
     }
 
     /// How many bytes were written.
@@ -127,7 +126,7 @@ impl<'a> Upload<'a> {
             }
         };
         parts.send(self.bucket, content).await?;
-        if !self.room.as_ref().is_some_and(|room| room.for_two_parts) {
+        if !self.room.for_two_parts {
             parts.settle().await?;
         }
         self.buffer = BytesMut::with_capacity(PART_BYTES);

@@ -10,11 +10,10 @@
 //!                 │                  │ └──lease, once next_attempt_at has passed──┐
 //!                 │                  ├──finish──▶ retry ──────────────────────────┘
 //!                 │                  │              │
-//!                 ├───newer link─────┼──────────────┘
-//!                 │                  │
+//!                 │                  │              │
 //!                 │                  └──finish──▶ expired, rejected, failed
-//!                 │                                  │
-//!                 └───newer link, or a person────────┘
+//!                 │                                 │
+//!                 └───newer link, or a person───────┘
 //! ```
 //!
 //! A newer link for a job that is being copied leaves its lease alone. A job whose item lacks what a copy
@@ -75,16 +74,13 @@ pub enum Finished {
 /// The result of `make_due`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MadeDue {
-    /// It is due.
+    /// It is due, or is being copied just now.
     Due,
     /// There is no such recording.
     NotFound,
-    /// It has not ended, or is stored.
-    NotEnded {
-        /// The name of its state.
-        state: String,
-    },
-    /// It has no link to copy it from.
+    /// It is stored.
+    Stored,
+    /// It has no link to copy it from, or a newer version wrote it.
     NoLink,
 }
 
@@ -191,7 +187,7 @@ impl Ledger {
         Ok(page.items().iter().filter_map(due).collect())
     }
 
-    /// Makes a job that ended without a copy due again, when a person asks for it.
+    /// Makes a job that is due later, or ended without a copy, due at once, when a person asks for it.
     ///
     /// # Errors
     /// The table did not answer.
@@ -208,10 +204,9 @@ impl Ledger {
             Changed::Done(_) => MadeDue::Due,
             Changed::Unmet(None) => MadeDue::NotFound,
             Changed::Unmet(Some(found)) => match State::of(&found) {
-                // Our own request succeeded and its answer was lost.
-                Some(State::Pending) if get_text(&found, "due_since") == Some(&rfc3339(now)) => MadeDue::Due,
-                Some(state) if state.has_failed() && !item::is_newer(&found) => MadeDue::NoLink,
-                _ => MadeDue::NotEnded { state: get_text(&found, "state").unwrap_or_default().to_owned() },
+                Some(State::Pending | State::Copying) => MadeDue::Due,
+                Some(State::Stored) => MadeDue::Stored,
+                _ => MadeDue::NoLink,
             },
         })
     }

@@ -55,12 +55,11 @@ pub(in crate::ledger) fn finish(job: &Job, end: &End, now: Timestamp) -> Change 
     let sets: Vec<_> = fields.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
     let removed: Vec<_> = removed.iter().map(|name| format!("#{name}")).collect();
     let update = format!(
-        "SET #last_lease = :lease, {} REMOVE {} ADD #version :one, #attempts :counted",
+        "SET #last_lease = :lease, {} REMOVE {} ADD #version :one",
         sets.join(", "),
         removed.join(", "),
     );
-    let counted = if matches!(end, End::PutBack { .. }) { -1 } else { 0 };
-    let mut values = vec![("lease", text(&job.lease)), ("one", number(1)), ("counted", number(counted))];
+    let mut values = vec![("lease", text(&job.lease)), ("one", number(1))];
     values.extend(fields);
     let mut condition = "#lease = :lease".to_owned();
     if !matches!(end, End::Stored(_)) {
@@ -87,15 +86,16 @@ pub(in crate::ledger) fn requeue(job: &Job, end: &End, now: Timestamp) -> Change
     )
 }
 
-/// Makes a job that ended without a copy pending again.
+/// Makes a job that is due later, or ended without a copy, pending again.
 pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
     Change::new(
         "SET #state = :pending, #work_shard = :shard, #work_due = :due, #due_since = :now, \
-         #attempts = :none REMOVE #reason, #ended_at ADD #version :one",
-        "#format <= :format AND #state IN (:expired, :rejected, :failed) AND attribute_exists(#url)",
+         #attempts = :none REMOVE #reason, #ended_at, #next_attempt_at ADD #version :one",
+        "#format <= :format AND #state IN (:retry, :expired, :rejected, :failed) AND attribute_exists(#url)",
         [
             ("format", number(FORMAT)),
             ("pending", state(State::Pending)),
+            ("retry", state(State::Retry)),
             ("expired", state(State::Expired)),
             ("rejected", state(State::Rejected)),
             ("failed", state(State::Failed)),
@@ -148,13 +148,13 @@ fn fields(key: &Key, end: &End, now: Timestamp) -> (Vec<(&'static str, Attribute
             ]);
             removed.extend(["work_shard", "work_due", "url", "last_error", "key_suffix"]);
         }
-        End::Retry { at, reason, .. } | End::PutBack { at, reason } => {
+        End::Retry { at, reason, key_suffix } => {
             fields.extend([
                 ("work_due", text(work_due(&rfc3339(*at), key))),
                 ("next_attempt_at", text(rfc3339(*at))),
                 ("last_error", text(reason.to_string())),
             ]);
-            if let End::Retry { key_suffix: Some(suffix), .. } = end {
+            if let Some(suffix) = key_suffix {
                 fields.push(("key_suffix", text(suffix)));
             }
         }

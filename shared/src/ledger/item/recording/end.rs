@@ -22,13 +22,6 @@ pub enum End {
         /// The suffix of the object's name, if another object has the plain name.
         key_suffix: Option<String>,
     },
-    /// The copy was not begun. The attempt does not count, and another one follows.
-    PutBack {
-        /// When it is due again.
-        at: Timestamp,
-        /// The reason.
-        reason: Reason,
-    },
     /// The link no longer works.
     Expired(Reason),
     /// The link must not be followed, or the recording is too large.
@@ -70,7 +63,7 @@ impl End {
     pub fn state(&self) -> State {
         match self {
             Self::Stored(_) => State::Stored,
-            Self::Retry { .. } | Self::PutBack { .. } => State::Retry,
+            Self::Retry { .. } => State::Retry,
             Self::Expired(_) => State::Expired,
             Self::Rejected(_) => State::Rejected,
             Self::Failed(_) => State::Failed,
@@ -82,7 +75,6 @@ impl End {
         match self {
             Self::Stored(_) => None,
             Self::Retry { reason, .. }
-            | Self::PutBack { reason, .. }
             | Self::Expired(reason)
             | Self::Rejected(reason)
             | Self::Failed(reason) => Some(reason),
