@@ -47,8 +47,11 @@ const QUERY_ROUTES: [&str; 9] = [
     "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
 ];
 
-const UPKEEP_ROUTES: [(&str, &str); 2] =
-    [("ANY", "/quarantine/{quarantine_id}/replay"), ("ANY", "/quarantine/{quarantine_id}/discard")];
+const UPKEEP_ROUTES: [(&str, &str); 3] = [
+    ("ANY", "/quarantine/{quarantine_id}/replay"),
+    ("ANY", "/quarantine/{quarantine_id}/discard"),
+    ("ANY", "/calls/{provider}/{source}/{call_id}/rebuild"),
+];
 
 /// A request as it comes over HTTP.
 #[derive(Clone)]

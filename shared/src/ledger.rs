@@ -23,6 +23,7 @@ mod write;
 mod change;
 pub mod jobs;
 pub mod quarantine;
+pub mod rebuild;
 pub mod read;
 pub mod audit;
 pub mod item;
@@ -35,6 +36,7 @@ pub mod packing;
 pub use entry::{Content, Entry};
 pub use kept::{Kept, KeptError};
 pub use plan::{Condition, Kind, Outcome, Plan, Seen, Write, plan};
+pub use write::Carried;
 
 /// The table and the bucket beside it.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use crate::aws::Aws;
 use crate::env;
 use crate::event::{Normalized, Unusable};
 use crate::lambda::{self, Request};
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::{Carried, Entry, Ledger, Outcome, key};
 use crate::metrics::Metrics;
 use crate::proof::Unverified;
 use crate::provider::{Provider, Verified};
@@ -88,13 +88,15 @@ impl Webhook {
         self.metrics.delivery(received_at, provider, outcome);
         match result {
             Ok(received) => {
-                let Received { status, kind, source, key, call_id } = &received;
+                let Received { status, reason, quarantine_id, kind, source, key, call_id } = &received;
                 tracing::info!(
                     request_id,
                     provider,
                     source,
                     key,
                     status,
+                    reason,
+                    quarantine_id,
                     kind,
                     call_id,
                     duration_ms,
@@ -150,12 +152,16 @@ impl Webhook {
             return Err(Refusal::AccountMismatch);
         }
         let entry = Entry::new(self.provider, source, received_at, &request.headers, &verified, normalized);
-        let outcome = self.ledger.apply(&entry, deadline).await.map_err(|error| {
+        let carried = self.ledger.apply(&entry, deadline).await.map_err(|error| {
             tracing::error!(request_id = request.request_id, %error, "a delivery could not be stored");
             Refusal::Unavailable
         })?;
+        let Carried { outcome, reason } = carried;
+        let waits = outcome == Outcome::Quarantined;
         Ok(Received {
             status: outcome.name(),
+            reason: reason.filter(|_| waits),
+            quarantine_id: key::quarantine_id(&entry.key()).filter(|_| waits),
             kind: entry.kind().map(telemetry::shortened),
             source: source.name.clone(),
             key: entry.proof.key,
@@ -166,6 +172,9 @@ impl Webhook {
 
 struct Received {
     status: &'static str,
+    /// Why it waits in quarantine, and its name there.
+    reason: Option<String>,
+    quarantine_id: Option<String>,
     kind: Option<String>,
     source: String,
     /// Which of the source's keys fits, from 0. During a rotation it shows whether the old key is still used.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use shared::api::unavailable;
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
-use shared::ledger::read::{Call, Recording, Story};
+use shared::ledger::read::{Call, Recording, Story, Told};
 use shared::path::{self, CallName};
 use shared::record::Record;
 use shared::reply::{Problem, Reply};
@@ -23,14 +23,22 @@ pub(crate) async fn answer(
     call: CallName<'_>,
     now: Timestamp,
 ) -> Result<Reply, Problem> {
-    let story = match call.parts() {
+    let told = match call.parts() {
         Some((provider, source, call_id)) => ledger.story(provider, source, &call_id).await,
-        None => Ok(None),
+        None => Ok(Told::Nothing),
     };
-    let story = story.map_err(|error| unavailable(&error))?.ok_or_else(|| {
-        let message = "The ledger has no call of this id from this provider and source.";
-        Problem::new(StatusCode::NOT_FOUND, "call_unknown", message)
-    })?;
+    let unknown = |message| Err(Problem::new(StatusCode::NOT_FOUND, "call_unknown", message));
+    let story = match told.map_err(|error| unavailable(&error))? {
+        Told::Story(story) => *story,
+        Told::Waiting => {
+            return unknown(
+                "No delivery of this call was applied, and at least one waits in quarantine: see /quarantine.",
+            );
+        }
+        Told::Nothing => {
+            return unknown("The ledger has no call of this id from this provider and source.");
+        }
+    };
     let Story { pk, call, recordings, mut deliveries } = story;
     let Call { columns, mut record, first_seen_at, unreadable, .. } = call;
     for problem in unreadable {

@@ -19,8 +19,11 @@ pub(crate) async fn discard(
 ) -> Result<Reply, Problem> {
     let waiting = Waiting::of(quarantine_id, reader, Right::Act)?;
     let found = ledger.quarantined(&waiting.key).await.map_err(|error| unavailable(&error))?;
-    let call_id = found.ok_or_else(not_waiting)?.call_id;
-    api::note(ledger, reader, Action::Discarded, waiting.about(call_id.as_deref()), now).await?;
+    let call_id = found.as_ref().and_then(|found| found.call_id.clone());
+    // Asked again for what is put aside already, it has nothing to do.
+    if found.is_some() {
+        api::note(ledger, reader, Action::Discarded, waiting.about(call_id.as_deref()), now).await?;
+    }
     match ledger.discard(&waiting.key, now).await.map_err(|error| unavailable(&error))? {
         Discarded::Done => {
             Ok(Reply::json(StatusCode::OK, &json!({ "status": "discarded", "call_id": call_id })))

@@ -1,4 +1,4 @@
-//! What people do to the ledger: replay what waits in quarantine, or put it aside.
+//! What people do to the ledger: replay what waits in quarantine, or put it aside; make a record anew.
 //!
 //! This is the only function whose role may delete. Only readers are answered: bearers of a token of `query`. What
 //! one may not do, or not with this source, is refused before anything is looked up. Each act is in the audit trail
@@ -24,6 +24,8 @@ mod route;
 mod proof;
 mod replay;
 mod discard;
+mod rebuild;
+mod newer;
 
 use route::Route;
 
@@ -40,8 +42,9 @@ pub struct Upkeep {
 pub async fn run() -> Result<(), lambda::Error> {
     telemetry::init();
     let upkeep = Upkeep::from_env().await.inspect_err(|error| tracing::error!("{error}"))?;
-    let answer = |request| upkeep.respond(request, Timestamp::now());
-    let scheduled = |deadline| upkeep.scheduled(Timestamp::now(), deadline);
+    // Boxed, since the compiler limits how deep futures can be nested.
+    let answer = |request| Box::pin(upkeep.respond(request, Timestamp::now()));
+    let scheduled = |deadline| Box::pin(upkeep.scheduled(Timestamp::now(), deadline));
     lambda::serve_with_schedule(answer, scheduled).await
 }
 
@@ -79,9 +82,9 @@ impl Upkeep {
     ///
     /// # Errors
     /// The stores did not answer. The next run goes on.
-    pub async fn scheduled(&self, _now: Timestamp, _deadline: Instant) -> Result<(), lambda::Error> {
+    pub async fn scheduled(&self, now: Timestamp, deadline: Instant) -> Result<(), lambda::Error> {
         self.sources.keep_fresh().await;
-        Ok(())
+        Ok(Box::pin(self.replay_newer(now, deadline)).await?)
     }
 
     async fn act(
@@ -92,7 +95,8 @@ impl Upkeep {
         now: Timestamp,
     ) -> Result<Reply, Problem> {
         match route {
-            Route::Replay(id) => self.replay(reader, id, &request.query, now).await,
+            Route::Replay(id) => Box::pin(self.replay(reader, id, &request.query, now)).await,
+            Route::Rebuild(call) => Box::pin(self.rebuild(reader, call, now)).await,
             Route::Discard(id) => discard::discard(&self.ledger, reader, id, now).await,
         }
     }

@@ -2,13 +2,15 @@
 
 use http::Method;
 use shared::lambda::Request;
-use shared::path;
+use shared::path::{self, CallName};
 
 const REPLAY: &str = "/quarantine/{quarantine_id}/replay";
 const DISCARD: &str = "/quarantine/{quarantine_id}/discard";
 
+const REBUILD: &str = "/calls/{provider}/{source}/{call_id}/rebuild";
+
 /// Every route, as the template has them.
-const ALL: [&str; 2] = [REPLAY, DISCARD];
+const ALL: [&str; 3] = [REPLAY, DISCARD, REBUILD];
 
 /// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(crate) enum Route<'a> {
     Replay(&'a str),
     /// A delivery in quarantine is put aside.
     Discard(&'a str),
+    /// A call's record is made anew.
+    Rebuild(CallName<'a>),
 }
 
 impl<'a> Route<'a> {
@@ -28,6 +32,7 @@ impl<'a> Route<'a> {
         match route {
             REPLAY => Some(Self::Replay(part("quarantine_id")?)),
             DISCARD => Some(Self::Discard(part("quarantine_id")?)),
+            REBUILD => Some(Self::Rebuild(CallName::of(request)?)),
             _ => None,
         }
     }
@@ -35,7 +40,7 @@ impl<'a> Route<'a> {
     /// Returns the method that the route takes.
     pub(crate) fn method(self) -> Method {
         match self {
-            Self::Replay(_) | Self::Discard(_) => Method::POST,
+            Self::Replay(_) | Self::Discard(_) | Self::Rebuild(_) => Method::POST,
         }
     }
 
@@ -44,6 +49,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Replay(_) => REPLAY,
             Self::Discard(_) => DISCARD,
+            Self::Rebuild(_) => REBUILD,
         }
     }
 }

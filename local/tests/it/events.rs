@@ -15,6 +15,7 @@ use shared::provider::Provider;
 use shared::sources::Sources;
 use shared::webhook::Webhook;
 use tokio::time::Instant;
+use upkeep::Upkeep;
 
 use crate::bed::Bed;
 use crate::tidy::read;
@@ -80,6 +81,20 @@ async fn the_events_of_the_read_api_are_answered() -> anyhow::Result<()> {
         assert_eq!(answer.status_code, 200, "{name}: {body}");
         assert!(body.contains(r#""call_id":"01900000-0000-7000-8000-000000000003""#), "{name}: {body}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_event_of_the_api_for_acting_is_answered() -> anyhow::Result<()> {
+    let bed = Bed::start().await?;
+    let sources = Sources::from_json(&Options::in_memory()?.sources)?;
+    let upkeep = Upkeep::new(bed.stack.ledger.clone(), sources);
+    let event: ApiGatewayV2httpRequest = serde_json::from_value(committed("upkeep-replay")?)?;
+    let answer = lambda::answer(|request| upkeep.respond(request, Timestamp::now()), event).await;
+    let body =
+        answer.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()).unwrap_or_default();
+    assert_eq!(answer.status_code, 404, "{body}");
+    assert!(body.contains(r#""error":"delivery_unknown""#), "{body}");
     Ok(())
 }
 

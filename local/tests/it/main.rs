@@ -21,6 +21,7 @@ mod origin;
 mod parameters;
 mod policies;
 mod proxy;
+mod quarantine;
 mod query;
 mod recordings;
 mod template;

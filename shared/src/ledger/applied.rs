@@ -82,6 +82,14 @@ impl Applied {
         self.0.chunks_exact(2 * HASH_BYTES).position(|pair| pair[HASH_BYTES..] == body[..])
     }
 
+    /// Every event with its body.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = EventBody> {
+        self.0.chunks_exact(2 * HASH_BYTES).map(|pair| EventBody {
+            event: std::array::from_fn(|index| pair[index]),
+            body: std::array::from_fn(|index| pair[HASH_BYTES + index]),
+        })
+    }
+
     /// Each event and body in hex, `<event> <body>`.
     pub(super) fn hashes(&self) -> Vec<String> {
         let pairs = self.0.chunks_exact(2 * HASH_BYTES).map(|pair| pair.split_at(HASH_BYTES));

@@ -12,11 +12,15 @@ use super::entry::{Content, Entry};
 use super::item::call::{self, Call, NewCall};
 use super::item::delivery::{self, State};
 use super::item::{self, Item, recording};
-use super::key::{self, Key};
+use super::key;
 use super::values::Object;
 use crate::event::CallEvent;
 use crate::record::{Record, merge};
 use crate::timestamp::rfc3339;
+
+mod replay;
+
+use replay::Origin;
 
 /// The result of applying a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +61,6 @@ pub struct Seen {
     is_newer: bool,
     /// The delivery that waits in quarantine, if it is replayed.
     origin: Option<Origin>,
-}
-
-/// A delivery that waits in quarantine, and is replayed.
-#[derive(Clone)]
-struct Origin {
-    item: Option<Item>,
-    /// Whether today's code gives the delivery the key that it has. Otherwise it moves.
-    is_in_place: bool,
 }
 
 /// The next step for a delivery.
@@ -130,6 +126,12 @@ pub struct Tried {
 }
 
 impl Write {
+    /// Why the delivery that it writes is in quarantine, if it is.
+    pub(super) fn reason(&self) -> Option<String> {
+        let item = (self.kind == Kind::Delivery).then_some(&self.item)?;
+        item::get_text(item, "reason").map(str::to_owned)
+    }
+
     /// What is to be known of this write to learn from its failure.
     pub fn tried(&self) -> Tried {
         Tried {
@@ -141,27 +143,11 @@ impl Write {
 }
 
 impl Seen {
-    /// A delivery that waits in quarantine and is to be replayed.
-    pub(super) fn waiting(item: Item, entry: &Entry) -> Self {
-        let of_key = |name| item::get_text(&item, name).unwrap_or_default();
-        let is_in_place =
-            entry.key() == Key { pk: of_key(item::PK).to_owned(), sk: of_key(item::SK).to_owned() };
-        let delivery = is_in_place.then(|| item.clone());
-        Self { delivery, origin: Some(Origin { item: Some(item), is_in_place }), ..Self::default() }
-    }
-
-    /// Whether the delivery is replayed.
-    pub(super) fn is_replay(&self) -> bool {
-        self.origin.is_some()
-    }
-
     /// Takes note of the item that was in the way of a write, or of its absence.
     pub fn learn(&mut self, tried: &Tried, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
-        if let Some(origin) = &mut self.origin
-            && (tried.kind == Kind::Moved || (tried.kind == Kind::Delivery && origin.is_in_place))
-        {
-            origin.item = found.clone().filter(waits);
+        if let Some(origin) = &mut self.origin {
+            origin.learn(tried.kind, found.as_ref());
         }
         match tried.kind {
             Kind::Moved => {}
@@ -193,28 +179,9 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn plan(self) -> Plan {
-        let Some(origin) = &self.seen.origin else { return self.place() };
-        let Some(waiting) = &origin.item else { return Plan::NotWaiting };
-        let leave = |outcome| {
-            let state = if outcome == Outcome::Ignored { State::Ignored } else { State::Applied };
-            let expires = delivery::expires_at_epoch(self.entry, self.retention_days);
-            let condition = Condition::Seen { attribute: "state", value: waiting.get("state").cloned() };
-            Write { kind: Kind::Moved, item: delivery::moved(waiting, state, expires), condition }
-        };
-        match self.place() {
-            // It stays where it waits.
-            Plan::Done(Outcome::Quarantined) | Plan::Transact { outcome: Outcome::Quarantined, .. } => {
-                Plan::Done(Outcome::Quarantined)
-            }
-            plan if origin.is_in_place => plan,
-            Plan::Transact { objects, mut writes, outcome } => {
-                writes.push(leave(outcome));
-                Plan::Transact { objects, writes, outcome }
-            }
-            Plan::Done(outcome) => {
-                Plan::Transact { objects: Vec::new(), writes: vec![leave(outcome)], outcome }
-            }
-            Plan::NotWaiting => Plan::NotWaiting,
+        match &self.seen.origin {
+            None => self.place(),
+            Some(origin) => self.replay(origin),
         }
     }
 

@@ -10,7 +10,7 @@ use super::item::{self, Item};
 use super::key::Key;
 use super::plan::{Outcome, Seen};
 use super::values::Object;
-use super::{Entry, Kept, KeptError, Ledger, StoreError, unavailable};
+use super::{Entry, Kept, KeptError, Ledger, StoreError};
 use crate::timestamp::Timestamp;
 
 /// A delivery that was looked for in quarantine.
@@ -41,17 +41,13 @@ impl Ledger {
     /// The evidence is gone or damaged, or the stores did not answer.
     pub async fn kept(&self, key: &Key) -> Result<Found, KeptError> {
         let Some(item) = self.delivery_item(key).await? else { return Ok(Found::Nothing) };
-        Ok(match State::of(&item) {
-            Some(State::Quarantined) => {
-                Found::Waiting(Box::new(Kept::read(&item, State::Quarantined, &self.objects).await?))
-            }
-            Some(state @ (State::Applied | State::Ignored)) => {
-                self.clear(key, &item).await?;
-                let ignored = state == State::Ignored;
-                Found::Settled(if ignored { Outcome::Ignored } else { Outcome::Duplicate })
-            }
-            Some(State::Discarded) | None => Found::Nothing,
-        })
+        if State::of(&item) == Some(State::Quarantined) {
+            let kept = Kept::read(&item, State::Quarantined, &self.objects).await?;
+            return Ok(Found::Waiting(Box::new(kept)));
+        }
+        let Some(outcome) = settled(&item) else { return Ok(Found::Nothing) };
+        self.clear(key, &item).await?;
+        Ok(Found::Settled(outcome))
     }
 
     /// Applies a delivery that waits in quarantine, as its body is read now: the record, the delivery and the copy job
@@ -69,13 +65,18 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Option<Outcome>, StoreError> {
         let Some(item) = self.delivery_item(key).await? else { return Ok(None) };
-        let outcome = self.carry_out(entry, Seen::waiting(item, entry), deadline).await?;
-        if outcome.is_some_and(|outcome| outcome != Outcome::Quarantined)
-            && let Some(item) = self.delivery_item(key).await?
-        {
+        let carried = self.carry_out(entry, Seen::waiting(item, entry), deadline).await?;
+        let outcome = carried.map(|carried| carried.outcome);
+        if outcome == Some(Outcome::Quarantined) {
+            return Ok(outcome);
+        }
+        let Some(item) = self.delivery_item(key).await? else { return Ok(outcome) };
+        let settled = settled(&item);
+        if settled.is_some() {
             self.clear(key, &item).await?;
         }
-        Ok(outcome)
+        // Another request may have settled it meanwhile.
+        Ok(outcome.or(settled))
     }
 
     /// Removes the object that a delivery had in quarantine, and what is left of a delivery that moved.
@@ -107,11 +108,14 @@ impl Ledger {
         let Some(item) = self.delivery_item(key).await? else { return Ok(Discarded::NotWaiting) };
         let (waiting, aside) = (State::Quarantined, State::Discarded);
         let object = |state| delivery::object_key(&key.pk, &item, state);
+        // An object that was not read is not deleted, either.
+        let mut is_spare = State::of(&item) == Some(aside);
         if State::of(&item) == Some(waiting)
             && let (Some(from), Some(to)) = (object(waiting), object(aside))
             && let Some(content) = self.objects.get(&from).await?
         {
             self.objects.put(&Object { key: to, content }).await?;
+            is_spare = true;
         }
         let retention =
             SignedDuration::from_hours(24 * i64::try_from(self.retention_days).unwrap_or(i64::MAX / 24));
@@ -123,16 +127,23 @@ impl Ledger {
         if found.as_ref().and_then(State::of) != Some(aside) {
             return Ok(Discarded::NotWaiting);
         }
-        if let Some(from) = object(waiting) {
+        if let Some(from) = object(waiting).filter(|_| is_spare) {
             self.objects.delete(&from).await?;
         }
         Ok(Discarded::Done)
     }
 
-    /// A DELIVERY item, with all of it. Consistent: what a webhook has answered 200 to is there.
-    pub(super) async fn delivery_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let answer = get.set_key(Some(key.attributes())).send().await.map_err(|error| unavailable(&error))?;
-        Ok(answer.item.filter(|item| !item::is_newer(item)))
+    /// A DELIVERY item that this version may write over.
+    async fn delivery_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        Ok(self.read_delivery(key).await?.filter(|item| !item::is_newer(item)))
+    }
+}
+
+/// The answer to another replay of a delivery that was applied or ignored; `None` for any other.
+fn settled(item: &Item) -> Option<Outcome> {
+    match State::of(item)? {
+        State::Applied => Some(Outcome::Duplicate),
+        State::Ignored => Some(Outcome::Ignored),
+        State::Quarantined | State::Discarded => None,
     }
 }

@@ -15,5 +15,5 @@ pub use super::item::delivery::Delivery;
 pub use super::item::recording::Recording;
 pub use listing::{By, Filter, Listing, Page};
 pub use raw::{Evidence, Raw};
-pub use story::Story;
+pub use story::{Story, Told};
 pub use waiting::{Quarantined, Unstored, Waiting, WaitingPage};

@@ -23,6 +23,15 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 
+/// The result of applying a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// What was done with it.
+    pub outcome: Outcome,
+    /// Why it is in quarantine, if it is.
+    pub reason: Option<String>,
+}
+
 impl Ledger {
     /// Makes a delivery durable: its evidence, its call's record and its recording's job in one
     /// transaction. In the common case that is the only request.
@@ -31,10 +40,10 @@ impl Ledger {
     ///
     /// # Errors
     /// The stores could not do it before the deadline. The sender must try again.
-    pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Outcome, StoreError> {
-        let outcome = self.carry_out(entry, Seen::default(), deadline).await?;
+    pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Carried, StoreError> {
+        let carried = self.carry_out(entry, Seen::default(), deadline).await?;
         // Only what is replayed may wait no longer.
-        Ok(outcome.unwrap_or(Outcome::Duplicate))
+        Ok(carried.unwrap_or(Carried { outcome: Outcome::Duplicate, reason: None }))
     }
 
     /// Plans and transacts until the plan is carried out. Returns `None` if a delivery to be replayed does not wait any
@@ -44,21 +53,22 @@ impl Ledger {
         entry: &Entry,
         mut seen: Seen,
         deadline: Instant,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Option<Carried>, StoreError> {
         let mut pause = FIRST_PAUSE;
         // The token makes a transaction safe to repeat when its answer was lost.
         let mut token = new_token();
         loop {
             let (objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
-                Plan::Done(outcome) => return Ok(Some(outcome)),
+                Plan::Done(outcome) => return Ok(Some(Carried { outcome, reason: seen.reason() })),
                 Plan::NotWaiting => return Ok(None),
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
             self.put_objects(&objects, deadline).await?;
             let tried: Vec<_> = writes.iter().map(Write::tried).collect();
+            let reason = writes.iter().find_map(Write::reason);
             let transact = self.transact(writes, &token);
             match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
-                Ok(()) => return Ok(Some(outcome)),
+                Ok(()) => return Ok(Some(Carried { outcome, reason })),
                 Err(Failure::Conditions(reasons)) => {
                     for (tried, reason) in tried.iter().zip(reasons) {
                         match reason.code() {
@@ -68,7 +78,9 @@ impl Ledger {
                     }
                     token = new_token();
                 }
-                Err(Failure::Refused) if seen.is_replay() => return Ok(Some(Outcome::Quarantined)),
+                Err(Failure::Refused) if seen.is_replay() => {
+                    return Ok(Some(Carried { outcome: Outcome::Quarantined, reason: seen.reason() }));
+                }
                 Err(Failure::Refused) => {
                     let Some(quarantined) = entry.quarantined("store_refused") else {
                         return Err(StoreError("refused by the table".to_owned()));
@@ -96,7 +108,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn transact(&self, writes: Vec<Write>, token: &str) -> Result<(), Failure> {
+    pub(super) async fn transact(&self, writes: Vec<Write>, token: &str) -> Result<(), Failure> {
         let request = self.client.transact_write_items().client_request_token(token);
         let items = writes.into_iter().map(|write| self.transact_item(write)).collect::<Result<_, _>>()?;
         let Err(error) = request.set_transact_items(Some(items)).send().await else { return Ok(()) };
@@ -138,7 +150,7 @@ impl Ledger {
 }
 
 /// Why a transaction did not commit.
-enum Failure {
+pub(super) enum Failure {
     /// Something was in the way: one reason per write, with the item.
     Conditions(Vec<CancellationReason>),
     /// The table will never take these items: one is too large, for example.
@@ -151,6 +163,6 @@ fn late() -> StoreError {
     StoreError("no answer before the deadline".to_owned())
 }
 
-fn new_token() -> String {
+pub(super) fn new_token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }

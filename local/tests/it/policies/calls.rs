@@ -109,7 +109,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/write.rs",
         of: &["transact_write_items"],
-        by: Ledger(&["replay"]),
+        by: Ledger(&["replay", "rebuild"]),
         on: &[TABLE],
         under: ALL_KEYS,
     },
@@ -124,7 +124,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/values.rs",
         of: &["put_object"],
-        by: Ledger(&["replay"]),
+        by: Ledger(&["replay", "rebuild"]),
         on: &[VALUES],
         under: &[],
     },
@@ -136,9 +136,16 @@ pub(super) const CALLS: &[Calls] = &[
         under: &[],
     },
     Calls {
-        at: "shared/src/ledger/quarantine.rs",
-        of: &["get_item"],
-        by: Ledger(&["discard", "kept", "replay"]),
+        at: "shared/src/ledger/values.rs",
+        of: &["get_object"],
+        by: Ledger(&["remembered"]),
+        on: &[EVIDENCE, QUARANTINE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/rebuild.rs",
+        of: &["query"],
+        by: Ledger(&["remembered"]),
         on: &[TABLE],
         under: &[],
     },
@@ -180,7 +187,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/read/raw.rs",
         of: &["query"],
-        by: Ledger(&["delivery", "quarantined"]),
+        by: Ledger(&["delivery", "quarantined", "discard", "kept", "replay"]),
         on: &[TABLE],
         under: &[],
     },

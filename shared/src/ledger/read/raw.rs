@@ -62,7 +62,8 @@ impl Ledger {
         Ok(item.filter(|item| State::of(item) == Some(State::Quarantined)).as_ref().map(Raw::read))
     }
 
-    async fn read_delivery(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+    /// A DELIVERY item, with all of it. Consistent: what a webhook has answered 200 to is there.
+    pub(in crate::ledger) async fn read_delivery(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let query = (self.client.query().table_name(&self.table).consistent_read(true))
             .key_condition_expression("pk = :pk AND sk = :sk")
             .expression_attribute_values(":pk", text(&key.pk))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Call, Delivery, Recording};
 use crate::ledger::item::call::{self, COLUMNS};
+use crate::ledger::item::delivery::State;
 use crate::ledger::item::{self, Item, delivery, get_text, recording, text};
 use crate::ledger::key::{self, Key};
 use crate::ledger::{Ledger, StoreError, unavailable};
@@ -22,17 +23,23 @@ pub struct Story {
     pub deliveries: Vec<Delivery>,
 }
 
+/// What the ledger has of a call.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Its record and all that belongs to it.
+    Story(Box<Story>),
+    /// No delivery of it was applied, and one waits in quarantine.
+    Waiting,
+    /// Nothing.
+    Nothing,
+}
+
 impl Ledger {
-    /// One call's whole story; `None` if no delivery of it was applied.
+    /// One call's whole story, if a delivery of it was applied.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn story(
-        &self,
-        provider: Provider,
-        source: &str,
-        call_id: &str,
-    ) -> Result<Option<Story>, StoreError> {
+    pub async fn story(&self, provider: Provider, source: &str, call_id: &str) -> Result<Told, StoreError> {
         let Key { pk, .. } = key::call(provider.name(), source, call_id);
         let items = self.read_partition(&pk, None).await?;
         let sk = |item: &Item| get_text(item, item::SK).unwrap_or_default().to_owned();
@@ -45,12 +52,15 @@ impl Ledger {
                 _ => {}
             }
         }
-        let Some(call) = found else { return Ok(None) };
+        let Some(call) = found else {
+            let waits = |delivery: &Delivery| delivery.state.as_deref() == Some(State::Quarantined.name());
+            return Ok(if deliveries.iter().any(waits) { Told::Waiting } else { Told::Nothing });
+        };
         if !call.unreadable.is_empty() {
             tracing::error!(pk, unreadable = call.unreadable.join("; "), "not all of a call can be read");
         }
         deliveries.sort_unstable();
-        Ok(Some(Story { pk, call, recordings, deliveries }))
+        Ok(Told::Story(Box::new(Story { pk, call, recordings, deliveries })))
     }
 
     /// One recording's copy job, by any id under which the recording was announced; `None` if no link to it
@@ -70,9 +80,8 @@ impl Ledger {
         if let Some(item) = items.first() {
             return Ok(Some(Recording::read(item)));
         }
-        let Some(Story { call, recordings, .. }) = self.story(provider, source, call_id).await? else {
-            return Ok(None);
-        };
+        let Told::Story(story) = self.story(provider, source, call_id).await? else { return Ok(None) };
+        let Story { call, recordings, .. } = *story;
         let ids = call.record.ids_of_recording(recording_id);
         Ok(recordings.into_iter().find(|recording| ids.contains(&&*recording.recording_id)))
     }
