@@ -53,6 +53,9 @@ prove_routes() {
     # There is no copy: the recordings' hosts are out of reach, or have no such file.
     local recording="/calls/telnyx/default/$TELNYX_CALL/recordings/7c1b5d2e-4a76-4a51-9d0b-2f3c8e9a1b44"
     check "GET …/recordings/{recording_id}" 409 "$(status "$recording" --header "$token")"
+    check "GET /recordings" 200 "$(status /recordings --header "$token")"
+    check "GET /quarantine" 200 "$(status /quarantine --header "$token")"
+    check "POST …/rebuild" 200 "$(status "/calls/telnyx/default/$TELNYX_CALL/rebuild" --request POST --header "$token")"
     check "POST …/retry" '@(202|409)' "$(status "$recording/retry" --request POST --header "$token")"
 }
 
@@ -63,6 +66,8 @@ prove_invoke() {
         "$(cargo lambda invoke sautikit "${options[@]}" --data-file events/sautikit-call-completed.json | python3 tests/answer.py)"
     check "query-calls.json" "200 2 calls" \
         "$(cargo lambda invoke query "${options[@]}" --data-file events/query-calls.json | python3 tests/answer.py)"
+    check "upkeep-replay.json" "404 delivery_unknown" \
+        "$(cargo lambda invoke upkeep "${options[@]}" --data-file events/upkeep-replay.json | python3 tests/answer.py)"
     # The recordings' hosts may be out of reach; those jobs are tried again.
     check "recordings-schedule.json" '{"ended":*,"retry":*,"skipped":*,"stored":0,"unavailable":0}' \
         "$(cargo lambda invoke recordings "${options[@]}" --data-file events/recordings-schedule.json | python3 tests/answer.py)"

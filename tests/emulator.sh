@@ -72,6 +72,14 @@ prove_query() {
     stop_last
 }
 
+prove_upkeep() {
+    step "upkeep"
+    boot upkeep
+    check upkeep-replay "404 delivery_unknown" "$(invoke <events/upkeep-replay.json)"
+    check upkeep-schedule "{}" "$(invoke <events/upkeep-schedule.json)"
+    stop_last
+}
+
 prove_recordings() {
     step "recordings"
     boot recordings
@@ -99,13 +107,16 @@ prove_without_sources() {
     SOURCES='{}' boot query
     check query "401 token_mismatch" "$(invoke <events/query-calls.json)"
     stop_last
+    SOURCES='{}' boot upkeep
+    check upkeep "401 token_mismatch" "$(invoke <events/upkeep-replay.json)"
+    stop_last
 }
 
 # Where a person wrote the sources and one is wrong, no function starts, and its log says what is wrong.
 prove_no_start() {
     step "With sources that are not right"
     local name
-    for name in sautikit telnyx callkaro agni query recordings; do
+    for name in sautikit telnyx callkaro agni query upkeep recordings; do
         SOURCES='{"agni":{"default":{}}}' boot "$name"
         check "$name" "no answer" "$(signed sautikit-call-started | invoke)"
         check "$name says why" "*SOURCES*agni.default: tokens must hold*" \
@@ -131,6 +142,7 @@ prove_receiver telnyx
 prove_receiver callkaro
 prove_receiver agni
 prove_query
+prove_upkeep
 prove_recordings
 prove_without_sources
 prove_no_start

@@ -70,10 +70,12 @@ prove_recordings() {
 }
 
 prove_query() {
-    step "The read API on its two events"
-    in_containers committed query-call query-calls
+    step "The read API and the upkeep on their events"
+    in_containers committed query-call query-calls upkeep-replay upkeep-schedule
     check query-call "200 completed $SAUTIKIT_CALL" "$(answer query-call.committed)"
     check query-calls "200 2 calls" "$(answer query-calls.committed)"
+    check upkeep-replay "404 delivery_unknown" "$(answer upkeep-replay.committed)"
+    check upkeep-schedule "{}" "$(answer upkeep-schedule.committed)"
 }
 
 prove_ledger() {

@@ -85,7 +85,7 @@ def the_functions():
     reserved = {name: function.get("ReservedConcurrentExecutions") for name, function in functions.items()}
     expected = {name: only_if("ReservesForWebhooks", {"Ref": "WebhookReservedConcurrency"}) for name in functions}
     expected["RecordingsFunction"] = only_if("ReservesForCopier", {"Ref": "CopierReservedConcurrency"})
-    expected["QueryFunction"] = None
+    expected["QueryFunction"] = expected["UpkeepFunction"] = None
     check("concurrency is reserved for the receivers and the copier", reserved, expected)
     check(
         "none is, by default",
@@ -93,7 +93,7 @@ def the_functions():
         ["0", "0"],
     )
     slow = {name for name, function in functions.items() if function["Timeout"] >= 30}
-    check("only the copier takes longer than API Gateway waits", slow, {"RecordingsFunction"})
+    check("only the functions of a schedule take longer than API Gateway waits", slow, {"RecordingsFunction", "UpkeepFunction"})
     check("every log group ends", [group["RetentionInDays"] for group in of_type("AWS::Logs::LogGroup").values()],
           [{"Ref": "LogRetentionDays"}] * (len(functions) + 1))
 
@@ -102,7 +102,7 @@ def the_receivers():
     """Each writes under the keys of its own provider. ForAllValues alone would let a request pass that has no key."""
     for name, function in of_type("AWS::Lambda::Function").items():
         provider = name.removesuffix("Function").lower()
-        if provider in ("recordings", "query"):
+        if provider in ("recordings", "query", "upkeep"):
             continue
         role = RESOURCES[function["Role"]["Fn::GetAtt"][0]]["Properties"]
         statements = [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]

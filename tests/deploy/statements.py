@@ -5,6 +5,7 @@ The statements are those of the template, so a new one is tried without being na
 keys themselves: their own are taken, and no others.
 """
 
+import base64
 import contextlib
 import functools
 import hmac
@@ -25,6 +26,7 @@ from stack import ask, check, client, end, outputs, physical_ids, send
 # Actions whose removal changes nothing here, and why: by action, or by action and the end of the resource.
 NOT_MISSED = {
     "dynamodb:GetItem": "the read during start-up opens a connection; it may fail",
+    "dynamodb:DeleteItem": "no delivery moves to its call here: an older version must have kept it",
     "dynamodb:DescribeStream": "the emulator reads the stream with rights of its own",
     "dynamodb:GetRecords": "the same",
     "dynamodb:GetShardIterator": "the same",
@@ -232,6 +234,7 @@ def answers(function, _):
     recording_id = item["sk"]["S"].removeprefix("RECORDING#")
     headers = {name.lower(): value for name, value in ask(f"{call('copied')}/recordings/{recording_id}")[2].items()}
     yield "a recording", "location" in headers and follow(headers["location"]) == 200
+    yield "what waits", ask("/quarantine")[0] == 200 and ask("/recordings")[0] == 200
     yield "the audit trail", bool(ask("/audit")[1].get("entries"))
     yield "a delivery in the bucket", ask(delivery("large"))[0] == 200
     with quarantined("large"):
@@ -240,10 +243,61 @@ def answers(function, _):
     yield "a retry", ask(f"{call(call_id)}/recordings/{recording_id}/retry", "POST")[0] == 202
 
 
+def deliveries():
+    """The key of one delivery of each provider, with its evidence in the item."""
+    items = client("dynamodb").scan(
+        TableName=outputs()["TableName"], ProjectionExpression="pk, sk, evidence")["Items"]
+    return {item["pk"]["S"].split("#")[1]: {"pk": item["pk"], "sk": item["sk"]} for item in items
+            if item["pk"]["S"].startswith("CALL#") and item["sk"]["S"].startswith("DELIVERY#") and "evidence" in item}
+
+
+def quarantine_id(key):
+    pk = base64.urlsafe_b64encode(key["pk"]["S"].encode()).decode().rstrip("=")
+    return key["sk"]["S"].removeprefix("DELIVERY#").replace("#", "") + pk
+
+
+def set_column(call_id, name, value):
+    """Another value in a column of a call than its bodies have, as an older version may have read it."""
+    client("dynamodb").update_item(
+        TableName=outputs()["TableName"], Key={"pk": {"S": f"CALL#callkaro#default#{call_id}"}, "sk": {"S": "CALL"}},
+        UpdateExpression="SET #name = :value", ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={":value": {"S": value}})
+
+
+def objects_in_quarantine():
+    listed = client("s3").list_objects_v2(Bucket=outputs()["BucketName"], Prefix="quarantine/callkaro/default/")
+    return listed["KeyCount"]
+
+
+def acts(function, _):
+    restart(function)
+    for provider, key in sorted(deliveries().items()):
+        client("dynamodb").update_item(
+            TableName=outputs()["TableName"], Key=key, UpdateExpression="SET #state = :state",
+            ExpressionAttributeNames={"#state": "state"}, ExpressionAttributeValues={":state": {"S": "quarantined"}})
+        status, said, _ = ask(f"/quarantine/{quarantine_id(key)}/replay?force=true", "POST")
+        yield f"a replay of {provider}", (status, said.get("status")) == (200, "duplicate")
+    # Its call is not named, and its body has no room in the item.
+    assert deliver_call(None, large()) == (200, "quarantined")
+    waiting = [one for one in ask("/quarantine")[1]["deliveries"] if one["reason"] == "call_id_missing"]
+    before = objects_in_quarantine()
+    status, said, _ = ask(f"/quarantine/{waiting[0]['quarantine_id']}/discard", "POST")
+    yield "a discard", (status, said.get("status")) == (200, "discarded")
+    yield "its evidence is where evidence expires", objects_in_quarantine() == before - 1
+    set_column("large", "status", "failed")
+    status, said, _ = ask(f"{call('large')}/rebuild", "POST")
+    yield "a record made anew", (status, said.get("changed")) == (200, ["status"])
+    answer = client("lambda").invoke(
+        FunctionName=physical_ids()[function], Qualifier="live",
+        Payload=pathlib.Path("events/upkeep-schedule.json").read_bytes())
+    answer["Payload"].read()
+    yield "the schedule", "FunctionError" not in answer
+
+
 def first_failure(functions):
     """The first thing that the functions do not do any more; `None` if they do all."""
     for function in functions:
-        probe = {"RecordingsFunction": copies, "QueryFunction": answers}.get(function, receives)
+        probe = {"RecordingsFunction": copies, "QueryFunction": answers, "UpkeepFunction": acts}.get(function, receives)
         for what, good in probe(function, function.removesuffix("Function").lower()):
             if not good:
                 return f"{what}, of {function}"
