@@ -15,8 +15,11 @@ use crate::limits::{CONCURRENCY, PART_BYTES};
 /// The unit in which room is counted.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// The room for all copies: a part for each, and two for those that send one while another fills.
-const BLOCKS: usize = (CONCURRENCY + 2) * PART_BYTES / BLOCK_BYTES;
+/// The room for the part that each copy begins with.
+const BLOCKS: usize = CONCURRENCY * PART_BYTES / BLOCK_BYTES;
+
+/// The room for second parts, which fill while the first are sent.
+const SECOND_PARTS: usize = 2;
 
 /// How long a copier waits for room. Then its job stays due for another invocation, since the copies that have the room
 /// may be slow.
@@ -26,6 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug)]
 pub(crate) struct Memory {
     blocks: Arc<Semaphore>,
+    second_parts: Arc<Semaphore>,
     patience: Duration,
 }
 
@@ -33,13 +37,13 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 pub(crate) struct Room {
     held: OwnedSemaphorePermit,
-    /// Whether a part can fill while another is sent.
-    pub(crate) for_two_parts: bool,
+    second_part: Option<OwnedSemaphorePermit>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { blocks: Arc::new(Semaphore::new(BLOCKS)), patience: PATIENCE }
+        let [blocks, second_parts] = [BLOCKS, SECOND_PARTS].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { blocks, second_parts, patience: PATIENCE }
     }
 }
 
@@ -48,7 +52,7 @@ impl Memory {
     pub(crate) async fn room(&self) -> Option<Room> {
         let part = self.blocks.clone().acquire_many_owned(blocks(PART_BYTES));
         let held = timeout(self.patience, part).await.ok()?.ok()?;
-        Some(Room { held, for_two_parts: false })
+        Some(Room { held, second_part: None })
     }
 
     /// Makes a room fit for a recording of this size; one of an unknown size keeps its part.
@@ -56,12 +60,16 @@ impl Memory {
         let size = size.map_or(PART_BYTES, |size| usize::try_from(size).unwrap_or(usize::MAX));
         let spare = room.held.num_permits().saturating_sub(blocks(size) as usize);
         drop(room.held.split(spare));
-        if size > PART_BYTES
-            && let Ok(second) = self.blocks.clone().try_acquire_many_owned(blocks(PART_BYTES))
-        {
-            room.held.merge(second);
-            room.for_two_parts = true;
+        if size > PART_BYTES {
+            room.second_part = self.second_parts.clone().try_acquire_owned().ok();
         }
+    }
+}
+
+impl Room {
+    /// Whether a part can fill while another is sent.
+    pub(crate) fn is_for_two_parts(&self) -> bool {
+        self.second_part.is_some()
     }
 }
 
@@ -75,10 +83,11 @@ mod tests {
 
     use super::*;
 
-    /// Room for three parts, and no patience.
+    /// Room for two parts and a second one, and no patience.
     fn impatient() -> Memory {
-        let blocks = 3 * PART_BYTES / BLOCK_BYTES;
-        Memory { blocks: Arc::new(Semaphore::new(blocks)), patience: Duration::from_millis(10) }
+        let [blocks, second_parts] =
+            [2 * PART_BYTES / BLOCK_BYTES, 1].map(|permits| Arc::new(Semaphore::new(permits)));
+        Memory { blocks, second_parts, patience: Duration::from_millis(10) }
     }
 
     async fn room(memory: &Memory, size: Option<u64>) -> Option<Room> {
@@ -93,20 +102,20 @@ mod tests {
         let (small, large) = (Some(2_400_000), Some(u64::MAX));
         let mut rooms = Vec::new();
         // As long as there is a part to begin with.
-        for _ in 0..7 {
+        for _ in 0..4 {
             rooms.push(room(&memory, small).await.unwrap());
         }
         assert!(memory.room().await.is_none());
         drop(rooms);
         let first = room(&memory, large).await.unwrap();
         let second = room(&memory, large).await.unwrap();
-        assert!(first.for_two_parts && !second.for_two_parts);
+        assert!(first.is_for_two_parts() && !second.is_for_two_parts());
         assert!(memory.room().await.is_none());
         drop(second);
         assert!(room(&memory, small).await.is_some());
         // A recording of unknown size gets one part: it may be small.
         drop(first);
-        assert!(!room(&memory, None).await.unwrap().for_two_parts);
+        assert!(!room(&memory, None).await.unwrap().is_for_two_parts());
     }
 
     #[tokio::test]

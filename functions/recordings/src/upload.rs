@@ -126,7 +126,7 @@ impl<'a> Upload<'a> {
             }
         };
         parts.send(self.bucket, content).await?;
-        if !self.room.for_two_parts {
+        if !self.room.is_for_two_parts() {
             parts.settle().await?;
         }
         self.buffer = BytesMut::with_capacity(PART_BYTES);

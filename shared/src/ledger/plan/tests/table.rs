@@ -32,6 +32,7 @@ impl Table {
         for _ in 0..8 {
             let (objects, writes, outcome) = match plan(entry, &seen, 400) {
                 Plan::Done(outcome) => return outcome,
+                Plan::NotWaiting => panic!("nothing is replayed here"),
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
             for object in objects {
