@@ -110,7 +110,7 @@ async fn one_delivery_in_quarantine_is_read_as_it_came_and_the_trail_says_by_who
     assert!(call.body["message"].as_str().is_some_and(|said| said.contains("/quarantine")), "{}", call.body);
     // A body that names no call has an id, too.
     let unread = unread(&bed).await?;
-    assert_eq!(waiting(&bed).await?, [unread.clone()]);
+    assert_eq!(waiting(&bed).await?, [unread.as_str()]);
     let answer = bed.client.get(&format!("/quarantine/{unread}")).await?.body;
     assert_eq!((&answer["path"], &answer["body"]), (&Value::Null, &json!(body)));
     Ok(())

@@ -16,6 +16,9 @@ const OTHER: &str =
 const NOTHING: &str = "CallSid=c&CallbackSource=s";
 const OTHER_NOTHING: &str = "CallSid=c&CallbackSource=s&x=y";
 
+/// An action, its answer, and the states of all deliveries then.
+type Cell = (&'static str, &'static str, &'static [&'static str]);
+
 /// Brings a delivery to a state. Returns its quarantine id.
 async fn bring(bed: &Bed, state: &str) -> anyhow::Result<String> {
     let body = if state == "ignored" { NOTHING } else { EVENT };
@@ -51,7 +54,7 @@ async fn perform(bed: &Bed, action: &str, state: &str, id: &str) -> anyhow::Resu
 #[tokio::test]
 async fn every_state_meets_every_action() -> anyhow::Result<()> {
     // For each state: the action, its answer, and the states of all deliveries then.
-    let table: [(&str, [(&str, &str, &[&str]); 5]); 5] = [
+    let table: [(&str, [Cell; 5]); 5] = [
         (
             "new",
             [

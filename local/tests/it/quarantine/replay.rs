@@ -99,7 +99,7 @@ async fn what_still_can_not_be_read_stays_and_what_is_discarded_expires() -> any
     let id = only(&bed).await?;
     let answer = act(&bed, &format!("/quarantine/{id}/replay")).await?;
     assert_eq!((said(&answer), &answer.body["call_id"]), ((200, "quarantined".to_owned()), &Value::Null));
-    assert_eq!(waiting(&bed).await?, [id.clone()]);
+    assert_eq!(waiting(&bed).await?, [id.as_str()]);
     for _ in 0..2 {
         assert_eq!(
             said(&act(&bed, &format!("/quarantine/{id}/discard")).await?),
