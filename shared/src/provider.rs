@@ -26,6 +26,8 @@ mod agni;
 #[cfg(test)]
 mod completeness;
 #[cfg(test)]
+mod absurd;
+#[cfg(test)]
 mod fixture;
 
 pub use sautikit::sign_plain as sign_sautikit;
