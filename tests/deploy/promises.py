@@ -133,10 +133,21 @@ def the_copier():
     }
     check("the stream starts the copier", {name: mapping.get(name) for name in expected}, expected)
     check("two copiers a shard leave the receivers of a small account their share", default("CopierParallelism"), 2)
-    (rule,) = of_type("AWS::Events::Rule").values()
-    check("the schedule starts it every minute", rule["ScheduleExpression"], "rate(1 minute)")
-    (retries,) = of_type("AWS::Lambda::EventInvokeConfig").values()
-    check("an old schedule event is not tried again", retries["MaximumRetryAttempts"], 0)
+    (every_minute,) = schedules_of("RecordingsFunctionAliaslive")
+    check("the schedule starts it every minute", every_minute, "rate(1 minute)")
+    for name, retries in of_type("AWS::Lambda::EventInvokeConfig").items():
+        check(f"an old schedule event is not tried again: {name}", retries["MaximumRetryAttempts"], 0)
+
+
+def the_upkeep():
+    (every_hour,) = schedules_of("UpkeepFunctionAliaslive")
+    check("the schedule replays newer formats every hour", every_hour, "rate(1 hour)")
+
+
+def schedules_of(alias):
+    """How often the schedules start the function of an alias."""
+    rules = of_type("AWS::Events::Rule").values()
+    return [rule["ScheduleExpression"] for rule in rules if {"Ref": alias} in [target["Arn"] for target in rule["Targets"]]]
 
 
 def the_table():
@@ -192,7 +203,7 @@ def the_alarms():
     check("there are alarms", len(alarms) > 5)
 
 
-for promise in (the_api, permissions, the_functions, the_receivers, the_copier, the_table, the_bucket, the_alarms):
+for promise in (the_api, permissions, the_functions, the_receivers, the_copier, the_upkeep, the_table, the_bucket, the_alarms):
     promise()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)
