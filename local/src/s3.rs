@@ -3,7 +3,7 @@
 //! It does what Call Ledger and its console ask of S3, the way S3 answers: conditional writes
 //! with one winner, checksums, multipart uploads, ranges, tags and presigned URLs. An operation
 //! it does not know is refused with `NotImplemented`, and so is a condition it can't check.
-//! Absent on purpose: versions, access control, encryption, storage classes, lifecycle.
+//! A bucket keeps versions once it is told to. Absent on purpose: access control, encryption, storage classes, lifecycle.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,11 +18,13 @@ use s3s::auth::SimpleAuth;
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
     CompleteMultipartUploadOutput, CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput,
-    CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput,
-    GetObjectTaggingInput, GetObjectTaggingOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput,
-    PutObjectTaggingInput, PutObjectTaggingOutput, UploadPartInput, UploadPartOutput,
+    CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
+    DeleteObjectsOutput, GetBucketVersioningInput, GetBucketVersioningOutput, GetObjectInput,
+    GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadBucketInput, HeadBucketOutput,
+    HeadObjectInput, HeadObjectOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
+    ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    ListPartsInput, ListPartsOutput, PutBucketVersioningInput, PutBucketVersioningOutput, PutObjectInput,
+    PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::service::S3ServiceBuilder;
 use s3s::{HttpError, S3Request, S3Response, S3Result, s3_error};
@@ -35,6 +37,7 @@ use crate::{Credentials, Storage};
 mod objects;
 mod multipart;
 mod listing;
+mod versions;
 mod condition;
 mod receive;
 mod store;
@@ -185,12 +188,35 @@ impl s3s::S3 for Backend {
         &self,
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        let DeleteObjectInput { bucket, key, if_match, .. } = request.input;
-        if if_match.is_some() {
-            return Err(s3_error!(NotImplemented, "If-Match can't guard a deletion here"));
-        }
-        blocking(&self.0, move |store| store.delete(&bucket, &key)).await?;
-        Ok(S3Response::new(DeleteObjectOutput::default()))
+        versions::delete(&self.0, request.input).await.map(S3Response::new)
+    }
+
+    async fn delete_objects(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        versions::delete_all(&self.0, request.input).await.map(S3Response::new)
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        request: S3Request<PutBucketVersioningInput>,
+    ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+        versions::set(&self.0, request.input).await.map(S3Response::new)
+    }
+
+    async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        versions::get(&self.0, &request.input.bucket).map(S3Response::new)
+    }
+
+    async fn list_object_versions(
+        &self,
+        request: S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+        versions::list(&self.0, request.input).map(S3Response::new)
     }
 
     async fn list_objects_v2(

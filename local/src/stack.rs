@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use aws_sdk_dynamodb::config::Credentials as AwsCredentials;
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use query::Query;
 use recordings::Recordings;
 use recordings::guard::Policy;
@@ -133,10 +134,7 @@ impl Stack {
             "the sources have no query.<name>.tokens: nobody could read the ledger"
         );
         let (stop, stopping) = watch::channel(false);
-        let credentials = Credentials {
-            access_key_id: ACCESS_KEY_ID.to_owned(),
-            secret_access_key: SECRET_ACCESS_KEY.to_owned(),
-        };
+        let credentials = credentials();
         let host = options.host.as_str();
         let listener = listen(host, options.port, "--port").await?;
         let dynamodb_listener = listen(host, options.dynamodb_port, "--dynamodb-port").await?;
@@ -241,6 +239,11 @@ fn unusable(storage: &Storage, name: &str, error: &anyhow::Error) -> anyhow::Err
     )
 }
 
+/// The key pair that the local S3 accepts.
+pub fn credentials() -> Credentials {
+    Credentials { access_key_id: ACCESS_KEY_ID.to_owned(), secret_access_key: SECRET_ACCESS_KEY.to_owned() }
+}
+
 /// Clients for stores on these addresses.
 pub fn aws(dynamodb: SocketAddr, s3: SocketAddr) -> Aws {
     let credentials = AwsCredentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "local");
@@ -252,6 +255,9 @@ async fn create_bucket(aws: &Aws) -> anyhow::Result<()> {
     if s3.head_bucket().bucket(BUCKET).send().await.is_err() {
         s3.create_bucket().bucket(BUCKET).send().await.context("the bucket can't be created")?;
     }
+    let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let keep = s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(enabled);
+    keep.send().await.context("the bucket can't be told to keep versions")?;
     Ok(())
 }
 

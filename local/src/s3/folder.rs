@@ -26,6 +26,10 @@ pub(super) enum Kind {
     Bucket,
     Object,
     Upload,
+    /// A version that is not the newest, or a marker.
+    Past,
+    /// A bucket that keeps versions.
+    Versioned,
 }
 
 const BLOBS: &str = "blobs";
@@ -42,7 +46,8 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn open(root: PathBuf) -> anyhow::Result<Folder> {
-        for name in [BLOBS, Kind::Bucket.folder(), Kind::Object.folder(), Kind::Upload.folder()] {
+        let kinds = [Kind::Bucket, Kind::Object, Kind::Upload, Kind::Past, Kind::Versioned];
+        for name in [BLOBS].into_iter().chain(kinds.map(Kind::folder)) {
             fs::create_dir_all(root.join(name))
                 .with_context(|| format!("could not create {}", root.join(name).display()))?;
         }
@@ -133,6 +138,8 @@ impl Kind {
             Kind::Bucket => "buckets",
             Kind::Object => "objects",
             Kind::Upload => "uploads",
+            Kind::Past => "versions",
+            Kind::Versioned => "versioned",
         }
     }
 }

@@ -18,6 +18,10 @@ pub(super) struct Object {
     pub(super) checksums: Checksums,
     pub(super) size_bytes: u64,
     pub(super) modified_ms: u64,
+    /// A greater one is newer. 0 where its bucket keeps none.
+    pub(super) version: u64,
+    /// Whether it stands for a deletion.
+    pub(super) is_marker: bool,
     /// One for a simple put, one per part otherwise: completing an upload copies nothing.
     pub(super) blobs: Vec<Arc<Blob>>,
 }
@@ -76,6 +80,10 @@ pub(super) struct ObjectDocument {
     pub(super) checksums: Checksums,
     pub(super) size_bytes: u64,
     pub(super) modified_ms: u64,
+    #[serde(default)]
+    pub(super) version: u64,
+    #[serde(default)]
+    pub(super) is_marker: bool,
     pub(super) blobs: Vec<BlobName>,
 }
 
@@ -118,6 +126,8 @@ impl Object {
             checksums: self.checksums.clone(),
             size_bytes: self.size_bytes,
             modified_ms: self.modified_ms,
+            version: self.version,
+            is_marker: self.is_marker,
             blobs: self.blobs.iter().map(|blob| BlobName::of(blob)).collect(),
         }
     }

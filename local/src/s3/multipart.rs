@@ -153,6 +153,8 @@ fn assemble(about: About, parts: &[Part]) -> S3Result<Object> {
         checksums: Checksums { crc64nvme: Some(crc64nvme(&blobs)?), ..Checksums::default() },
         size_bytes: blobs.iter().map(|blob| blob.size_bytes).sum(),
         modified_ms: now_ms(),
+        version: 0,
+        is_marker: false,
         blobs,
     })
 }

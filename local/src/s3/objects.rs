@@ -46,6 +46,8 @@ pub(super) async fn put(
         checksums: received.checksums,
         size_bytes: received.blob.size_bytes,
         modified_ms: now_ms(),
+        version: 0,
+        is_marker: false,
         blobs: vec![received.blob],
     };
     let output = PutObjectOutput { e_tag: Some(object.etag()), ..PutObjectOutput::default() };
@@ -62,7 +64,7 @@ pub(super) fn get(
     if input.part_number.is_some() {
         return Err(s3_error!(NotImplemented, "partNumber is not implemented"));
     }
-    let object = store.object(&input.bucket, &input.key)?;
+    let object = version(store, &input.bucket, &input.key, input.version_id.as_deref())?;
     check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let whole = 0..object.size_bytes;
     let range = match &input.range {
@@ -98,7 +100,7 @@ pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObject
     if input.range.is_some() || input.part_number.is_some() {
         return Err(s3_error!(NotImplemented, "HEAD answers for whole objects"));
     }
-    let object = store.object(&input.bucket, &input.key)?;
+    let object = version(store, &input.bucket, &input.key, input.version_id.as_deref())?;
     check_read(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let about = object.about.clone();
     let output = HeadObjectOutput {
@@ -118,6 +120,17 @@ pub(super) fn head(store: &Store, input: HeadObjectInput) -> S3Result<HeadObject
         Some(_) => with_checksums!(output, object.checksums.clone()),
         None => output,
     })
+}
+
+/// The object of a key, or a version of it.
+fn version(store: &Store, bucket: &str, key: &str, version: Option<&str>) -> S3Result<Arc<Object>> {
+    match version {
+        None => store.object(bucket, key),
+        Some(version) => {
+            let object = store.version(bucket, key, version)?;
+            if object.is_marker { Err(s3_error!(MethodNotAllowed)) } else { Ok(object) }
+        }
+    }
 }
 
 pub(super) fn tagging(store: &Store, input: &GetObjectTaggingInput) -> S3Result<GetObjectTaggingOutput> {

@@ -4,7 +4,7 @@
 //! one of many concurrent conditional writers wins, and what a reader sees is durable. All of it
 //! blocks, and none of it may stop halfway, so call it from a blocking thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +17,7 @@ use super::model::{Object, Part, Texts, Upload};
 use crate::Storage;
 
 mod reopen;
+mod versions;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub(super) struct Store {
 struct Index {
     buckets: BTreeMap<String, Objects>,
     uploads: BTreeMap<String, Upload>,
+    /// The buckets that keep versions.
+    versioned: BTreeSet<String>,
+    past: versions::Past,
+    last_version: u64,
 }
 
 /// A bucket's objects by key, in the order S3 lists them: by their UTF-8 bytes.
@@ -98,15 +103,20 @@ impl Store {
         Ok(())
     }
 
-    /// Removes an object; removing one that is not there is no error in S3.
+    /// Removes an object; removing one that is not there is no error in S3. Its versions stay, if its bucket keeps
+    /// them.
     pub(super) fn delete(&self, bucket: &str, key: &str) -> S3Result<()> {
         let mut index = self.lock();
-        let objects = index.bucket_mut(bucket)?;
-        if let Some(object) = objects.get(key) {
-            self.remove(Kind::Object, &object.id())?;
-            object.discard();
-            objects.remove(key);
+        let Some(object) = index.bucket(bucket)?.get(key).cloned() else { return Ok(()) };
+        let keeps = index.versioned.contains(bucket);
+        if keeps {
+            self.retire(&mut index, &object, true)?;
         }
+        self.remove(Kind::Object, &object.id())?;
+        if !keeps {
+            object.discard();
+        }
+        index.bucket_mut(bucket)?.remove(key);
         Ok(())
     }
 
@@ -188,13 +198,20 @@ impl Store {
         Ok(())
     }
 
-    fn publish(&self, index: &mut Index, object: Object) -> S3Result<()> {
+    fn publish(&self, index: &mut Index, mut object: Object) -> S3Result<()> {
+        let keeps = index.versioned.contains(&object.about.bucket);
+        if keeps {
+            object.version = index.next_version();
+            if let Some(before) = index.bucket(&object.about.bucket)?.get(&object.about.key).cloned() {
+                self.retire(index, &before, false)?;
+            }
+        }
         // Kept before the document names them: should writing it fail halfway, it may exist.
         object.blobs.iter().for_each(|blob| blob.keep());
         self.write(Kind::Object, &object.id(), &object.document())?;
         let objects = index.bucket_mut(&object.about.bucket)?;
         let before = objects.insert(object.about.key.clone(), Arc::new(object));
-        if let Some(before) = before {
+        if let Some(before) = before.filter(|_| !keeps) {
             before.discard();
         }
         Ok(())

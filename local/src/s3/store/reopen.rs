@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::folder::{Folder, Kind};
 use super::super::model::{Object, ObjectDocument, Part, Upload, UploadDocument};
-use super::{Index, Objects};
+use super::{Index, Objects, versions};
 
 /// Reads the documents, and clears away what no document names.
 ///
@@ -19,19 +19,14 @@ pub(super) fn load(folder: &Folder) -> anyhow::Result<Index> {
         index.buckets.insert(name, Objects::new());
     }
     for document in folder.load::<ObjectDocument>(Kind::Object)? {
-        let blobs = document.blobs.iter().map(|blob| folder.blob(blob));
-        let object = Object {
-            blobs: blobs.collect::<anyhow::Result<_>>()?,
-            about: document.about,
-            etag: document.etag,
-            checksums: document.checksums,
-            size_bytes: document.size_bytes,
-            modified_ms: document.modified_ms,
-        };
-        named.extend(document.blobs.into_iter().map(|blob| blob.name));
+        let object = load_object(folder, document, &mut named)?;
         let objects = index.buckets.entry(object.about.bucket.clone()).or_default();
         objects.insert(object.about.key.clone(), Arc::new(object));
     }
+    let past = folder.load::<ObjectDocument>(Kind::Past)?.into_iter();
+    let past = past.map(|document| load_object(folder, document, &mut named));
+    let past = past.collect::<anyhow::Result<_>>()?;
+    versions::load(folder, &mut index, past)?;
     for document in folder.load::<UploadDocument>(Kind::Upload)? {
         // Completing writes the object first: a crash then left both, and the upload is over.
         if document.parts.iter().any(|part| named.contains(&part.blob.name)) {
@@ -42,6 +37,26 @@ pub(super) fn load(folder: &Folder) -> anyhow::Result<Index> {
     }
     folder.sweep_blobs(&named)?;
     Ok(index)
+}
+
+fn load_object(
+    folder: &Folder,
+    document: ObjectDocument,
+    named: &mut HashSet<String>,
+) -> anyhow::Result<Object> {
+    let blobs = document.blobs.iter().map(|blob| folder.blob(blob));
+    let object = Object {
+        blobs: blobs.collect::<anyhow::Result<_>>()?,
+        about: document.about,
+        etag: document.etag,
+        checksums: document.checksums,
+        size_bytes: document.size_bytes,
+        modified_ms: document.modified_ms,
+        version: document.version,
+        is_marker: document.is_marker,
+    };
+    named.extend(document.blobs.into_iter().map(|blob| blob.name));
+    Ok(object)
 }
 
 fn load_upload(
