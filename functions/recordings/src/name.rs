@@ -4,16 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use sha2::{Digest, Sha256};
 use shared::ledger::jobs::Job;
 use shared::ledger::key;
 
-/// The characters that are encoded in a key: all but RFC 3986's unreserved ones.
+/// The characters that are encoded in a tag, besides those that S3 does not take: all but RFC 3986's unreserved ones.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// The longest encoded name in a key or in metadata. So a key, which has two of them, stays below S3's limit
-/// of 1,024 bytes, and all metadata below 2,048.
-const MAX_NAME_BYTES: usize = 420;
 
 /// The longest value of a tag.
 const MAX_TAG_CHARS: usize = 256;
@@ -33,8 +28,8 @@ impl Name {
         let Job { provider, source, call_id, recording_id, object_day, .. } = job;
         let provider = provider.name();
         Self {
-            folder: format!("recordings/{provider}/{}/{object_day}/{}", part(source), part(call_id)),
-            recording: part(recording_id),
+            folder: key::recordings_folder(provider, source, object_day, call_id),
+            recording: key::object_part(recording_id),
             suffix: job.key_suffix.clone(),
             labels: [
                 ("provider", provider.to_owned()),
@@ -49,8 +44,8 @@ impl Name {
     pub(crate) fn key(&self, extension: &str) -> String {
         let Self { folder, recording, suffix, .. } = self;
         match suffix {
-            None => format!("{folder}/{recording}.{extension}"),
-            Some(suffix) => format!("{folder}/{recording}-{suffix}.{extension}"),
+            None => format!("{folder}{recording}.{extension}"),
+            Some(suffix) => format!("{folder}{recording}-{suffix}.{extension}"),
         }
     }
 
@@ -61,7 +56,7 @@ impl Name {
 
     /// The object's metadata, percent-encoded: S3 takes ASCII there.
     pub(crate) fn metadata(&self) -> HashMap<String, String> {
-        self.labels.iter().map(|(name, value)| ((*name).to_owned(), part(value))).collect()
+        self.labels.iter().map(|(name, value)| ((*name).to_owned(), key::object_part(value))).collect()
     }
 
     /// The object's tags, as the header takes them.
@@ -70,24 +65,6 @@ impl Name {
         let tags = self.labels.iter().map(|(name, value)| format!("{name}={}", encoded(&tag(value))));
         tags.collect::<Vec<_>>().join("&")
     }
-}
-
-/// Returns a short suffix, made of the content's hash.
-pub(crate) fn suffix(sha256_hex: &str) -> String {
-    sha256_hex.chars().take(12).collect()
-}
-
-/// A name as a part of a path: encoded, hashed if it would be too long, and never `.` or `..`.
-fn part(name: &str) -> String {
-    let encode = |name: &str| percent_encode(name.as_bytes(), ENCODED).to_string();
-    let encoded = encode(&key::name(name));
-    if encoded.len() > MAX_NAME_BYTES {
-        return encode(&hashed(name));
-    }
-    if encoded.is_empty() || encoded.bytes().all(|byte| byte == b'.') {
-        return if encoded.is_empty() { "%00".to_owned() } else { encoded.replace('.', "%2E") };
-    }
-    encoded
 }
 
 /// A tag's value. S3 takes letters, digits, spaces and `+-=._:/@`. A value with `=` or any other character is
@@ -99,12 +76,7 @@ fn tag(value: &str) -> Cow<'_, str> {
     } else {
         Cow::Owned(percent_encode(value.as_bytes(), ENCODED).to_string().replace('%', "="))
     };
-    if tag.chars().count() > MAX_TAG_CHARS { Cow::Owned(hashed(value)) } else { tag }
-}
-
-/// The hash that stands for a long name, as in the table's keys.
-fn hashed(name: &str) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(name.as_bytes())))
+    if tag.chars().count() > MAX_TAG_CHARS { Cow::Owned(key::hashed(value)) } else { tag }
 }
 
 #[cfg(test)]
@@ -140,7 +112,7 @@ mod tests {
         for (call_id, recording_id) in
             [("ü".repeat(512), "/".repeat(512)), ("a".repeat(512), "b".repeat(5000))]
         {
-            let name = name(&call_id, &recording_id).with_suffix(suffix(&"f".repeat(64)));
+            let name = name(&call_id, &recording_id).with_suffix(key::object_suffix(&"f".repeat(64)));
             assert!(name.key("webm").len() <= 1024, "{}", name.key("webm").len());
             let metadata = name.metadata();
             assert!(metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() < 1900);
@@ -155,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_suffix_tells_two_contents_apart() {
-        let name = name("c", "r").with_suffix(suffix("0123456789abcdef"));
+        let name = name("c", "r").with_suffix(key::object_suffix("0123456789abcdef"));
         assert_eq!(name.key("mp3"), "recordings/telnyx/default/2026/01/01/c/r-0123456789ab.mp3");
     }
 

@@ -6,6 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use shared::aws::Bucket;
 use shared::ledger::jobs::Copied;
+use shared::ledger::key::object_suffix;
 
 use self::digests::Digests;
 use self::parts::Parts;
@@ -13,7 +14,7 @@ use self::put::{Body, Put, compare};
 use crate::error::CopyError;
 use crate::limits::PART_BYTES;
 use crate::memory::{Memory, Room};
-use crate::name::{Name, suffix};
+use crate::name::Name;
 use crate::sniff::{Media, SniffError, Told, sniff};
 
 mod digests;
@@ -83,7 +84,7 @@ impl<'a> Upload<'a> {
         let media = self.media()?;
         let content = std::mem::take(&mut self.buffer).freeze();
         let body = Body { content, digests: self.digests.sums(), media };
-        let other = self.name.with_suffix(suffix(&body.digests.sha256));
+        let other = self.name.with_suffix(object_suffix(&body.digests.sha256));
         for name in [&self.name, &other] {
             match put::put(self.bucket, name, &body).await? {
                 Put::Stored(copied) => return Ok(copied),
@@ -141,7 +142,9 @@ impl<'a> Upload<'a> {
             // The name may be taken, or our own request succeeded and its answer was lost.
             Err(fault) => match compare(self.bucket, parts.key(), &sums).await? {
                 put::Found::Same { etag } => etag,
-                put::Found::Other => return Err(CopyError::Taken { key_suffix: suffix(&sums.sha256) }),
+                put::Found::Other => {
+                    return Err(CopyError::Taken { key_suffix: object_suffix(&sums.sha256) });
+                }
                 put::Found::Nothing => return Err(fault),
             },
         };

@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
 use super::applied::{EventBody, hash};
 use crate::timestamp::{self, Timestamp, rfc3339};
+
+mod object;
+
+pub use object::{covers, hashed, object_part, object_suffix, recordings_folder};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -88,6 +91,11 @@ impl<'a> Names<'a> {
 /// The key of a call's record.
 pub fn call(provider: &str, source: &str, call_id: &str) -> Key {
     Key { pk: format!("CALL#{provider}#{source}#{}", name(call_id)), sk: CALL.to_owned() }
+}
+
+/// The key of the record in a call's partition.
+pub fn of_record(pk: &str) -> Key {
+    Key { pk: pk.to_owned(), sk: CALL.to_owned() }
 }
 
 /// The start of the partition keys of a source's calls; without a source, of all calls of the provider.
@@ -225,7 +233,7 @@ pub fn shard(pk: &str, count: u64) -> u64 {
 /// A name as it stands in a key.
 pub fn name(name: &str) -> Cow<'_, str> {
     if name.len() > MAX_NAME_BYTES || name.starts_with(HASHED) {
-        Cow::Owned(format!("{HASHED}{}", hex::encode(Sha256::digest(name.as_bytes()))))
+        Cow::Owned(hashed(name))
     } else {
         Cow::Borrowed(name)
     }
