@@ -26,6 +26,7 @@ pub mod quarantine;
 pub mod rebuild;
 pub mod read;
 pub mod audit;
+pub mod erase;
 pub mod item;
 pub mod key;
 pub mod applied;

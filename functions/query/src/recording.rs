@@ -12,7 +12,7 @@ use shared::api::{self, unavailable};
 use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::audit::{About, Action};
-use shared::ledger::jobs::MadeDue;
+use shared::ledger::jobs::{MadeDue, State};
 use shared::ledger::read::Recording;
 use shared::path::{self, CallName};
 use shared::provider::Provider;
@@ -39,6 +39,10 @@ pub(crate) async fn redirect(
     let Named { provider, source, call_id, recording_id } = named(call, recording_id)?;
     let job = ledger.recording(provider, source, &call_id, &recording_id).await;
     let job = job.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?;
+    if job.state == Some(State::Erased.name()) {
+        let message = "This recording was erased; neither the copy nor the link to it is kept.";
+        return Err(Problem::new(StatusCode::GONE, "recording_erased", message));
+    }
     let (Some("stored"), Some(key)) = (job.state, job.s3_key.as_deref()) else {
         return Err(not_stored(&job));
     };
@@ -83,6 +87,7 @@ pub(crate) async fn retry(
         MadeDue::NoLink => {
             conflict("recording_not_retried", "There is no link any more to copy the recording from.")
         }
+        MadeDue::Erased => conflict("erased", "This recording was erased, and is not copied again."),
     }
 }
 

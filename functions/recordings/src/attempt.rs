@@ -80,9 +80,13 @@ impl Recordings {
             return Ok(Attempted::Skipped);
         };
         let finished = self.finish(&job, &end).await?;
+        // The recording was erased after the last look. Only another function may delete the object.
+        if finished == Finished::Erased && matches!(end, End::Stored(_)) {
+            self.ledger.erase_soon(&job, Timestamp::now()).await?;
+        }
         self.report(&job, &end, finished, bytes, started);
         Ok(match (finished, &end) {
-            (Finished::Lost, _) => Attempted::Skipped,
+            (Finished::Lost | Finished::Erased, _) => Attempted::Skipped,
             (Finished::Requeued, _) | (_, End::Retry { .. }) => Attempted::Retry,
             (Finished::Written, End::Stored(_)) => Attempted::Stored,
             (Finished::Written, _) => Attempted::Ended,
@@ -147,7 +151,12 @@ impl Recordings {
         while let Some(piece) = download.chunk().await? {
             upload.write(piece).await?;
         }
-        upload.finish().await
+        // What was erased meanwhile is not put into the bucket any more.
+        match self.ledger.look(job).await {
+            Ok(Lease::Held) => upload.finish().await,
+            Ok(Lease::Lost) => Err(CopyError::transient("lease_lost")),
+            Err(_) => Err(CopyError::transient_with("table", "no answer")),
+        }
     }
 
     /// Looks for a copy before a job ends without one: an earlier copier may have died after it wrote one.
@@ -210,6 +219,7 @@ impl Recordings {
             Finished::Written => end.state().name(),
             Finished::Requeued => "requeued",
             Finished::Lost => "lost",
+            Finished::Erased => "erased",
         };
         let copy = Copy {
             provider: job.provider.name(),

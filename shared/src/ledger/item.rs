@@ -15,6 +15,7 @@ pub mod audit;
 pub mod call;
 pub mod delivery;
 pub mod recording;
+pub mod tombstone;
 pub mod describe;
 
 /// An item as the SDK has it.

@@ -16,11 +16,15 @@
 //!                 └───newer link, or a person───────┘
 //! ```
 //!
+//! From every state an erasure leads to a tombstone, or to no item at all. Every update has a condition that neither of
+//! them meets.
+//!
 //! A newer link for a job that is being copied leaves its lease alone. A job whose item lacks what a copy
 //! needs goes from its lease to `failed` at once. [`item::recording`] has the attributes of each state.
 
 use super::change::Changed;
 use super::item::recording::{WORK, change as changes, key_of};
+use super::item::tombstone::is_tombstone;
 use super::item::{self, get_text, text};
 use super::key::{self, Key};
 use super::{Ledger, StoreError, unavailable};
@@ -69,6 +73,8 @@ pub enum Finished {
     Requeued,
     /// The lease was lost; nothing was written.
     Lost,
+    /// The recording was erased meanwhile, or its call was; nothing was written.
+    Erased,
 }
 
 /// The result of `make_due`.
@@ -82,6 +88,8 @@ pub enum MadeDue {
     Stored,
     /// It has no link to copy it from, or a newer version wrote it.
     NoLink,
+    /// It was erased.
+    Erased,
 }
 
 impl Leased {
@@ -133,6 +141,29 @@ impl Ledger {
         }
     }
 
+    /// Returns whether a lease is still held: nobody else has the job, and the recording was not erased.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn look(&self, job: &Job) -> Result<Lease, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(job.key.attributes()));
+        let get = get.projection_expression("#lease").expression_attribute_names("#lease", "lease");
+        let found = get.consistent_read(true).send().await.map_err(|error| unavailable(&error))?;
+        let lease = found.item().and_then(|found| get_text(found, "lease"));
+        Ok(if lease == Some(&job.lease) { Lease::Held } else { Lease::Lost })
+    }
+
+    /// Makes the tombstone of a recording, or of its call, due at once: an object was put after it was written.
+    ///
+    /// # Errors
+    /// The table did not answer. The tombstone is due twenty minutes after the erasure in any case.
+    pub async fn erase_soon(&self, job: &Job, now: Timestamp) -> Result<(), StoreError> {
+        for key in [job.key.clone(), key::of_record(&job.key.pk)] {
+            self.change(&key, changes::erase_soon(&key, now)).await?;
+        }
+        Ok(())
+    }
+
     /// Writes the result of an attempt, if the lease is still held.
     ///
     /// If the attempt failed and the link was replaced meanwhile, the job is pending again.
@@ -142,7 +173,11 @@ impl Ledger {
     pub async fn finish(&self, job: &Job, end: &End, now: Timestamp) -> Result<Finished, StoreError> {
         let found = match self.change(&job.key, changes::finish(job, end, now)).await? {
             Changed::Done(_) => return Ok(Finished::Written),
-            Changed::Unmet(found) => found.unwrap_or_default(),
+            // No item of a recording is ever deleted, except with all of its call.
+            Changed::Unmet(found) => match found.filter(|found| !is_tombstone(found)) {
+                Some(found) => found,
+                None => return Ok(Finished::Erased),
+            },
         };
         if get_text(&found, "lease") == Some(&job.lease) {
             return self.requeue(job, end, now).await;
@@ -206,6 +241,7 @@ impl Ledger {
             Changed::Unmet(Some(found)) => match State::of(&found) {
                 Some(State::Pending | State::Copying) => MadeDue::Due,
                 Some(State::Stored) => MadeDue::Stored,
+                Some(State::Erased) => MadeDue::Erased,
                 _ => MadeDue::NoLink,
             },
         })

@@ -44,6 +44,9 @@ pub enum KeptError {
     /// Its evidence is not in the bucket any more.
     #[error("the evidence has expired")]
     Expired,
+    /// The call was erased.
+    #[error("the call was erased")]
+    Erased,
     /// The item or the evidence is damaged. The log has the same words.
     #[error("the evidence can't be read: {0}")]
     Damaged(String),

@@ -11,6 +11,7 @@ use super::applied::{Applied, Known};
 use super::entry::{Content, Entry};
 use super::item::call::{self, Call, NewCall};
 use super::item::delivery::{self, State};
+use super::item::tombstone::is_tombstone;
 use super::item::{self, Item, recording};
 use super::key;
 use super::values::Object;
@@ -35,6 +36,8 @@ pub enum Outcome {
     Quarantined,
     /// Kept; it adds nothing to a record.
     Ignored,
+    /// Not kept: its call was erased, or the delivery by itself.
+    Erased,
 }
 
 impl Outcome {
@@ -46,6 +49,7 @@ impl Outcome {
             Self::Revised => "revised",
             Self::Quarantined => "quarantined",
             Self::Ignored => "ignored",
+            Self::Erased => "erased",
         }
     }
 }
@@ -59,6 +63,8 @@ pub struct Seen {
     recordings: BTreeMap<String, Option<Item>>,
     /// Whether a newer version wrote one of them.
     is_newer: bool,
+    /// Whether one of them is the tombstone of the call, or of this very delivery.
+    is_erased: bool,
     /// The delivery that waits in quarantine, if it is replayed.
     origin: Option<Origin>,
 }
@@ -84,7 +90,7 @@ pub enum Plan {
 pub struct Write {
     /// Which of the delivery's items it is.
     pub kind: Kind,
-    /// The item to put.
+    /// The item to put; of a [`Kind::Guard`], the key of the item to look at.
     pub item: Item,
     /// The condition under which it is put.
     pub condition: Condition,
@@ -101,6 +107,8 @@ pub enum Kind {
     Recording,
     /// What is left of a replayed delivery where it waited.
     Moved,
+    /// Nothing is put: the record is looked at, since a call that was erased takes no delivery.
+    Guard,
 }
 
 /// The condition of a write.
@@ -115,6 +123,8 @@ pub enum Condition {
         /// The value that was seen; `None` if the item has none.
         value: Option<aws_sdk_dynamodb::types::AttributeValue>,
     },
+    /// The item is not a tombstone; there may be none.
+    NotErased,
 }
 
 /// A write of a transaction, for learning from its failure.
@@ -146,6 +156,8 @@ impl Seen {
     /// Takes note of the item that was in the way of a write, or of its absence.
     pub fn learn(&mut self, tried: &Tried, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
+        self.is_erased |= tried.kind == Kind::Guard
+            || (tried.kind != Kind::Recording && found.as_ref().is_some_and(is_tombstone));
         if let Some(origin) = &mut self.origin {
             origin.learn(tried.kind, found.as_ref());
         }
@@ -154,6 +166,7 @@ impl Seen {
             Kind::Call => self.call = found.as_ref().map(call::read),
             Kind::Delivery => self.delivery = found,
             Kind::Recording => drop(self.recordings.insert(tried.sk.clone(), found)),
+            Kind::Guard => {}
         }
     }
 
@@ -179,6 +192,9 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn plan(self) -> Plan {
+        if self.seen.is_erased {
+            return Plan::Done(Outcome::Erased);
+        }
         match &self.seen.origin {
             None => self.place(),
             Some(origin) => self.replay(origin),
@@ -193,7 +209,7 @@ impl Planner<'_> {
             }
             Content::Ignored { .. } => Plan::Transact {
                 objects: delivery::object(self.entry, State::Ignored).into_iter().collect(),
-                writes: vec![self.delivery(State::Ignored, None)],
+                writes: [self.delivery(State::Ignored, None)].into_iter().chain(self.guard()).collect(),
                 outcome: Outcome::Ignored,
             },
             Content::Quarantined { reason, .. } => self.quarantine(reason, None),
@@ -269,8 +285,16 @@ impl Planner<'_> {
         }
         let mut writes = vec![self.delivery(State::Quarantined, Some(reason))];
         writes.extend(recording);
+        writes.extend(self.guard());
         let objects = delivery::object(self.entry, State::Quarantined).into_iter().collect();
         Plan::Transact { objects, writes, outcome: Outcome::Quarantined }
+    }
+
+    /// The look at the record for a delivery that does not change it. A body that names no call has none.
+    fn guard(self) -> Option<Write> {
+        self.entry.call_id()?;
+        let item = key::of_record(&self.entry.pk).attributes();
+        Some(Write { kind: Kind::Guard, item, condition: Condition::NotErased })
     }
 
     /// The delivery: new, or in place of the same body that was not applied when it came before.

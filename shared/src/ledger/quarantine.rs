@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::change::Changed;
 use super::item::delivery::{self, State};
 use super::item::{self, Item};
-use super::key::Key;
+use super::item::tombstone::is_tombstone;
+use super::key::{Key, of_record};
 use super::plan::{Outcome, Seen};
 use super::values::Object;
 use super::{Entry, Kept, KeptError, Ledger, StoreError};
@@ -20,6 +21,8 @@ pub enum Found {
     Waiting(Box<Kept>),
     /// It waited, and was applied or ignored since.
     Settled(Outcome),
+    /// It was erased, or its call was.
+    Erased,
     /// It does not wait: it never did, or was put aside.
     Nothing,
 }
@@ -40,7 +43,13 @@ impl Ledger {
     /// # Errors
     /// The evidence is gone or damaged, or the stores did not answer.
     pub async fn kept(&self, key: &Key) -> Result<Found, KeptError> {
-        let Some(item) = self.delivery_item(key).await? else { return Ok(Found::Nothing) };
+        let Some(item) = self.delivery_item(key).await? else {
+            let call = if key.names_a_call() { self.whole_item(&of_record(&key.pk)).await? } else { None };
+            return Ok(if call.is_some_and(|call| is_tombstone(&call)) { Found::Erased } else { Found::Nothing });
+        };
+        if is_tombstone(&item) {
+            return Ok(Found::Erased);
+        }
         if State::of(&item) == Some(State::Quarantined) {
             let kept = Kept::read(&item, State::Quarantined, &self.objects).await?;
             return Ok(Found::Waiting(Box::new(kept)));
@@ -67,7 +76,7 @@ impl Ledger {
         let Some(item) = self.delivery_item(key).await? else { return Ok(None) };
         let carried = self.carry_out(entry, Seen::waiting(item, entry), deadline).await?;
         let outcome = carried.map(|carried| carried.outcome);
-        if outcome == Some(Outcome::Quarantined) {
+        if matches!(outcome, Some(Outcome::Quarantined | Outcome::Erased)) {
             return Ok(outcome);
         }
         let Some(item) = self.delivery_item(key).await? else { return Ok(outcome) };

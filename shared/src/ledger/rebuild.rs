@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::item::call::{self, Call, NewCall};
 use super::item::delivery::State;
+use super::item::tombstone::is_tombstone;
 use super::item::{self, Item, RECORDING_PREFIX, SK, get_text, recording, text};
 use super::key::{self, Key};
 use super::plan::{Condition, Kind, Write};
@@ -49,7 +50,7 @@ impl Ledger {
     /// Consistent: what a webhook has answered 200 to is there.
     ///
     /// # Errors
-    /// [`KeptError::Expired`] if the evidence of any body is gone.
+    /// [`KeptError::Expired`] if the evidence of any body is gone, [`KeptError::Erased`] if the call was erased.
     pub async fn remembered(
         &self,
         provider: Provider,
@@ -67,6 +68,9 @@ impl Ledger {
         }
         let sk = |item: &Item| get_text(item, SK).unwrap_or_default().to_owned();
         let Some(found) = items.iter().find(|item| sk(item) == item::CALL) else { return Ok(None) };
+        if is_tombstone(found) {
+            return Err(KeptError::Erased);
+        }
         if item::is_newer(found) {
             return Err(KeptError::Damaged("a newer version wrote the call".to_owned()));
         }

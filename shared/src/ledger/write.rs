@@ -5,11 +5,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
+    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as Return, TransactWriteItem,
 };
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
+use super::item::text;
+use super::item::tombstone::{self, is_tombstone};
+use super::key::{self, Key};
 use super::plan::{Condition, Outcome, Plan, Seen, Write, plan};
 use super::values::Object;
 use super::{Entry, Ledger, StoreError, unavailable};
@@ -42,8 +45,15 @@ impl Ledger {
     /// The stores could not do it before the deadline. The sender must try again.
     pub async fn apply(&self, entry: &Entry, deadline: Instant) -> Result<Carried, StoreError> {
         let carried = self.carry_out(entry, Seen::default(), deadline).await?;
-        // Only what is replayed may wait no longer.
-        Ok(carried.unwrap_or(Carried { outcome: Outcome::Duplicate, reason: None }))
+        Ok(match carried {
+            // A provider is not told what was erased.
+            Some(Carried { outcome: Outcome::Erased, .. }) => {
+                Carried { outcome: Outcome::Ignored, reason: None }
+            }
+            Some(carried) => carried,
+            // Only what is replayed may wait no longer.
+            None => Carried { outcome: Outcome::Duplicate, reason: None },
+        })
     }
 
     /// Plans and transacts until the plan is carried out. Returns `None` if a delivery to be replayed does not wait any
@@ -57,12 +67,21 @@ impl Ledger {
         let mut pause = FIRST_PAUSE;
         // The token makes a transaction safe to repeat when its answer was lost.
         let mut token = new_token();
+        let mut has_looked = false;
         loop {
             let (objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
                 Plan::Done(outcome) => return Ok(Some(Carried { outcome, reason: seen.reason() })),
                 Plan::NotWaiting => return Ok(None),
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
+            // Whoever receives a delivery can't take an object back. So none is put for what was erased.
+            if !objects.is_empty() && !has_looked {
+                let erased = tokio::time::timeout_at(deadline, self.is_erased(entry));
+                if erased.await.map_err(|_| late())?? {
+                    return Ok(Some(Carried { outcome: Outcome::Erased, reason: None }));
+                }
+                has_looked = true;
+            }
             self.put_objects(&objects, deadline).await?;
             let tried: Vec<_> = writes.iter().map(Write::tried).collect();
             let reason = writes.iter().find_map(Write::reason);
@@ -100,6 +119,19 @@ impl Ledger {
         }
     }
 
+    /// Returns whether the call of a delivery, or the delivery by itself, was erased.
+    async fn is_erased(&self, entry: &Entry) -> Result<bool, StoreError> {
+        let delivery = Key { pk: entry.pk.clone(), sk: key::delivery_sk(&entry.event_body) };
+        let looks = [key::of_record(&entry.pk), delivery].map(|key| async move {
+            let get = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
+            let get = get.consistent_read(true).projection_expression("#state");
+            let found = get.expression_attribute_names("#state", "state").send().await;
+            found.map_err(|error| unavailable(&error))
+        });
+        let found = try_join_all(looks).await?;
+        Ok(found.iter().filter_map(|answer| answer.item()).any(is_tombstone))
+    }
+
     async fn put_objects(&self, objects: &[Object], deadline: Instant) -> Result<(), StoreError> {
         for some in objects.chunks(PUTS_AT_ONCE) {
             let puts = try_join_all(some.iter().map(|object| self.objects.put(object)));
@@ -130,12 +162,23 @@ impl Ledger {
     }
 
     fn transact_item(&self, write: Write) -> Result<TransactWriteItem, Failure> {
+        if write.condition == Condition::NotErased {
+            let check = ConditionCheck::builder()
+                .table_name(&self.table)
+                .return_values_on_condition_check_failure(Return::AllOld)
+                .set_key(Some(write.item))
+                .condition_expression("attribute_not_exists(#state) OR #state <> :erased")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":erased", text(tombstone::STATE));
+            let check = check.build().map_err(|error| Failure::Transient(StoreError(error.to_string())))?;
+            return Ok(TransactWriteItem::builder().condition_check(check).build());
+        }
         let put = Put::builder()
             .table_name(&self.table)
             .return_values_on_condition_check_failure(Return::AllOld)
             .set_item(Some(write.item));
         let put = match write.condition {
-            Condition::New => put.condition_expression("attribute_not_exists(pk)"),
+            Condition::New | Condition::NotErased => put.condition_expression("attribute_not_exists(pk)"),
             Condition::Seen { attribute, value: Some(seen) } => put
                 .condition_expression("#seen = :seen")
                 .expression_attribute_names("#seen", attribute)

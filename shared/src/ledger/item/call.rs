@@ -10,6 +10,8 @@
 //! | `revision` | the number of changes; every change is conditional on it |
 //! | `updated_at` | when the last delivery was applied |
 //! | `first_seen_at` | when the first delivery was applied; absent where that is `updated_at` |
+//!
+//! Where a call was erased, its tombstone stands here; see [`tombstone`](super::tombstone).
 
 use serde_json::{Map, Value};
 

@@ -15,6 +15,9 @@
 //! | `token_mark` | the mark of the token that proved it, while it is quarantined; absent where a signature did |
 //! | `moved` | true in what is left of a delivery that moved to its call, until its object is deleted, too |
 //! | `work_shard`, `work_due` | the keys of `work`, while it is quarantined |
+//!
+//! Where a delivery in quarantine was erased by itself, its tombstone stands here; see
+//! [`tombstone`](super::tombstone).
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Item, SK, call, delivery, get_text, is_newer};
+use super::tombstone::is_tombstone;
+use super::{Item, SK, call, delivery, get_bytes, get_text, is_newer};
+use crate::ledger::applied::Applied;
 use crate::ledger::key;
 use crate::record::Record;
 
@@ -18,7 +20,11 @@ pub fn describe(item: &Item) -> Value {
     let mut described: Map<String, Value> =
         item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect();
     let sk = get_text(item, SK).unwrap_or_default();
-    if sk == super::CALL {
+    if is_tombstone(item) {
+        described.extend(get_bytes(item, "applied").and_then(|applied| {
+            Some(("applied".to_owned(), json!(Applied::from_bytes(applied).ok()?.hashes())))
+        }));
+    } else if sk == super::CALL {
         describe_call(item, &mut described);
     } else if sk.starts_with(super::DELIVERY_PREFIX) {
         describe_delivery(item, &mut described);

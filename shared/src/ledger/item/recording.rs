@@ -6,6 +6,7 @@
 //! | copying | `lease`, `lease_until` = `work_due`, `attempts` |
 //! | retry | `next_attempt_at` = `work_due`, `last_error` |
 //! | stored | `s3_key`, `size_bytes`, `sha256`, `sha512`, `crc64nvme`, `etag`, `content_type`, `copied_at`; no `url` |
+//! | erased | a tombstone; see [`tombstone`](super::tombstone) |
 //! | expired, rejected, failed | `reason`, `last_error`, `ended_at`; the `url` stays for a person's retry |
 //!
 //! `work_shard` and `work_due` put an item in the sparse `work` index: one that waits or is copied under
@@ -55,11 +56,13 @@ pub enum State {
     Rejected,
     /// It ended: too many attempts failed, or failed for too long, or the item can't be read.
     Failed,
+    /// The recording was erased; the item is a tombstone.
+    Erased,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Copying,
         Self::Retry,
@@ -67,6 +70,7 @@ impl State {
         Self::Expired,
         Self::Rejected,
         Self::Failed,
+        Self::Erased,
     ];
 
     /// Its name in the item and in answers.
@@ -79,6 +83,7 @@ impl State {
             Self::Expired => "expired",
             Self::Rejected => "rejected",
             Self::Failed => "failed",
+            Self::Erased => super::tombstone::STATE,
         }
     }
 
@@ -108,7 +113,7 @@ impl State {
 pub struct Recording {
     /// The provider's id, or one made from the link.
     pub recording_id: String,
-    /// pending, copying, retry, stored, expired, rejected or failed.
+    /// pending, copying, retry, stored, expired, rejected, failed or erased.
     pub state: Option<&'static str>,
     /// The host of the link.
     pub source_host: Option<String>,
@@ -242,13 +247,13 @@ pub(in crate::ledger) fn is_newer_link(link: &RecordingLink, seen: &Item) -> boo
     let expires_at = link.expires_at.map(rfc3339);
     let is_another = get_text(seen, "url") != Some(&link.url);
     match (expires_at.as_deref(), get_text(seen, "source_expires_at")) {
-        _ if state == Some(State::Stored) => false,
+        _ if matches!(state, Some(State::Stored | State::Erased)) => false,
         (Some(this), Some(other)) if this < other => is_another && state.is_some_and(State::has_failed),
         (this, other) => is_another || this > other,
     }
 }
 
-fn recording_id(item: &Item) -> Option<String> {
+pub(super) fn recording_id(item: &Item) -> Option<String> {
     let in_key = || get_text(item, SK)?.strip_prefix(RECORDING_PREFIX);
     get_text(item, RECORDING_ID).or_else(in_key).map(str::to_owned)
 }

@@ -3,6 +3,7 @@
 use super::Delivery;
 use crate::ledger::evidence::Request;
 use crate::ledger::item::delivery::{self, State};
+use crate::ledger::item::tombstone::is_tombstone;
 use crate::ledger::item::{self, Item, get_text, text};
 use crate::ledger::key::{self, Key};
 use crate::ledger::packing::UnpackError;
@@ -69,7 +70,7 @@ impl Ledger {
             .expression_attribute_values(":pk", text(&key.pk))
             .expression_attribute_values(":sk", text(&key.sk));
         let answer = query.send().await.map_err(|error| unavailable(&error))?;
-        Ok(answer.items.unwrap_or_default().pop())
+        Ok(answer.items.unwrap_or_default().pop().filter(|item| !is_tombstone(item)))
     }
 }
 

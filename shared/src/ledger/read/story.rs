@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Call, Delivery, Recording};
 use crate::ledger::item::call::{self, COLUMNS};
 use crate::ledger::item::delivery::State;
+use crate::ledger::item::tombstone::is_tombstone;
 use crate::ledger::item::{self, Item, delivery, get_text, recording, text};
 use crate::ledger::key::{self, Key};
 use crate::ledger::{Ledger, StoreError, unavailable};
@@ -46,6 +47,8 @@ impl Ledger {
         let (mut found, mut recordings, mut deliveries) = (None, Vec::new(), Vec::new());
         for item in &items {
             match &*sk(item) {
+                // A recording that was erased is shown as such; of a call and a delivery there is nothing to show.
+                sk if is_tombstone(item) && !sk.starts_with(item::RECORDING_PREFIX) => {}
                 item::CALL => found = Some(call::read(item)),
                 sk if sk.starts_with(item::RECORDING_PREFIX) => recordings.push(Recording::read(item)),
                 sk if sk.starts_with(item::DELIVERY_PREFIX) => deliveries.push(Delivery::read(item)),

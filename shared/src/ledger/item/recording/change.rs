@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{ENDED, End, Job, Reason, State, WORK};
 use crate::ledger::item::change::Change;
-use crate::ledger::item::{FORMAT, number, text};
+use crate::ledger::item::{FORMAT, number, text, tombstone};
 use crate::ledger::key::{self, Key, work_due, work_until};
 use crate::timestamp::{Timestamp, rfc3339};
 
@@ -104,6 +104,19 @@ pub(in crate::ledger) fn make_due(key: &Key, now: Timestamp) -> Change {
             ("now", text(rfc3339(now))),
             ("none", number(0)),
             ("one", number(1)),
+        ],
+    )
+}
+
+/// Makes a tombstone due at once.
+pub(in crate::ledger) fn erase_soon(key: &Key, now: Timestamp) -> Change {
+    Change::new(
+        "SET #work_shard = :shard, #work_due = :due",
+        "#state = :erased",
+        [
+            ("erased", state(State::Erased)),
+            ("shard", text(key::work_shard(tombstone::WORK, &key.pk))),
+            ("due", text(work_due(&rfc3339(now), key))),
         ],
     )
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
-use super::super::{Condition, Entry, Outcome, Plan, Seen, Write, call, delivery, plan};
+use super::super::{Condition, Entry, Kind, Outcome, Plan, Seen, Write, call, delivery, plan};
+use crate::ledger::item::tombstone::is_tombstone;
 use crate::ledger::item::{Item, get_text};
 use crate::ledger::values::value_key;
 use crate::proof::{Ed25519Signer, SenderKeys, Unverified};
@@ -39,7 +40,8 @@ impl Table {
                 self.objects.entry(object.key).or_insert(object.content);
             }
             if writes.iter().all(|write| self.meets(write)) {
-                self.items.extend(writes.into_iter().map(|write| (key(&write.item), write.item)));
+                let puts = writes.into_iter().filter(|write| write.kind != Kind::Guard);
+                self.items.extend(puts.map(|write| (key(&write.item), write.item)));
                 return outcome;
             }
             for write in &writes {
@@ -56,6 +58,7 @@ impl Table {
     fn meets(&self, write: &Write) -> bool {
         match (&write.condition, self.items.get(&key(&write.item))) {
             (Condition::New, found) => found.is_none(),
+            (Condition::NotErased, found) => found.is_none_or(|item| !is_tombstone(item)),
             (Condition::Seen { attribute, value }, found) => {
                 found.and_then(|item| item.get(*attribute)) == value.as_ref()
             }
