@@ -11,6 +11,8 @@ pub(crate) mod event;
 pub(crate) mod resign;
 pub(crate) mod item;
 pub(crate) mod verify;
+pub(crate) mod erase;
+pub(crate) mod reapply;
 
 /// The changes to a sample before it is signed.
 #[derive(Args)]

@@ -21,6 +21,7 @@ pub mod client;
 pub mod demo;
 pub mod program;
 pub mod job;
+pub mod reapply;
 #[cfg(test)]
 mod sdk;
 

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod command;
 
-use command::{demo, event, item, resign, send, serve, verify};
+use command::{demo, erase, event, item, reapply, resign, send, serve, verify};
 
 /// Call Ledger on a laptop: webhooks, ledger, recordings and read API in one process, on an
 /// embedded DynamoDB and S3. No account, no Docker.
@@ -36,6 +36,8 @@ enum Command {
     Resign(resign::Resign),
     Item(item::Item),
     Verify(verify::Verify),
+    Erase(erase::Erase),
+    ReapplyErasures(reapply::Reapply),
 }
 
 #[tokio::main]
@@ -65,6 +67,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Resign(options)) => resign::run(&options),
         Some(Command::Item(options)) => item::run(options).await,
         Some(Command::Verify(options)) => return verify::run(&options),
+        Some(Command::Erase(options)) => erase::run(options).await,
+        Some(Command::ReapplyErasures(options)) => reapply::run(options).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

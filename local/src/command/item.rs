@@ -74,7 +74,7 @@ pub(crate) async fn run(options: Item) -> anyhow::Result<()> {
 }
 
 /// Serves the data of a folder until this process ends, and returns the endpoint's URL.
-async fn open(folder: &Path) -> anyhow::Result<String> {
+pub(super) async fn open(folder: &Path) -> anyhow::Result<String> {
     ensure!(
         folder.join("dynamodb.sqlite").exists(),
         "there is no data in {}; `{} serve` makes it, --data-dir names another folder, and --dynamodb a server",
@@ -94,12 +94,17 @@ async fn open(folder: &Path) -> anyhow::Result<String> {
 
 /// A client with the credentials of the environment, or the local ones.
 fn client(endpoint: &str) -> Client {
+    aws(Some(endpoint.to_owned()), None).dynamodb()
+}
+
+/// The stores at these endpoints, with the credentials of the environment, or the local ones.
+pub(super) fn aws(dynamodb: Option<String>, s3: Option<String>) -> Aws {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let id = variable("AWS_ACCESS_KEY_ID").unwrap_or_else(|| ACCESS_KEY_ID.to_owned());
     let secret = variable("AWS_SECRET_ACCESS_KEY").unwrap_or_else(|| SECRET_ACCESS_KEY.to_owned());
     let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
     let region = variable("AWS_REGION").unwrap_or_else(|| REGION.to_owned());
-    Aws::new(region, credentials, Some(endpoint.to_owned()), None).dynamodb()
+    Aws::new(region, credentials, dynamodb, s3)
 }
 
 async fn read(
