@@ -47,10 +47,12 @@ const QUERY_ROUTES: [&str; 9] = [
     "/calls/{provider}/{source}/{call_id}/recordings/{recording_id}/retry",
 ];
 
-const UPKEEP_ROUTES: [(&str, &str); 3] = [
+const UPKEEP_ROUTES: [(&str, &str); 5] = [
     ("ANY", "/quarantine/{quarantine_id}/replay"),
     ("ANY", "/quarantine/{quarantine_id}/discard"),
     ("ANY", "/calls/{provider}/{source}/{call_id}/rebuild"),
+    ("DELETE", "/calls/{provider}/{source}/{call_id}"),
+    ("DELETE", "/quarantine/{quarantine_id}"),
 ];
 
 /// A request as it comes over HTTP.

@@ -13,7 +13,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use query::Query;
 use recordings::Recordings;
 use recordings::guard::Policy;
-use shared::aws::Aws;
+use shared::aws::{Aws, Bucket};
 use shared::ledger::Ledger;
 use shared::provider::Provider;
 use shared::sources::Sources;
@@ -159,7 +159,8 @@ impl Stack {
         )?);
         let webhooks =
             Provider::ALL.map(|provider| (provider, Webhook::new(provider, sources.clone(), ledger.clone())));
-        let upkeep = Arc::new(Upkeep::new(ledger.clone(), sources.clone()));
+        let bucket = Bucket { client: aws.s3(), name: BUCKET.to_owned() };
+        let upkeep = Arc::new(Upkeep::new(ledger.clone(), bucket, sources.clone()));
         let query = Query::new(ledger.clone(), aws.s3(), BUCKET.to_owned(), sources);
         let functions = Functions { webhooks: webhooks.into(), query, upkeep: upkeep.clone() };
 

@@ -12,6 +12,10 @@ pub const SOURCES_PATH: &str = "SOURCES_PATH";
 pub const SOURCES: &str = "SOURCES";
 /// How many days the deliveries' bodies are kept, 1 to 3650. Optional, 400.
 pub const EVIDENCE_RETENTION_DAYS: &str = "EVIDENCE_RETENTION_DAYS";
+/// How many days after its last delivery a call is kept, 0 to 36500. Optional, 0: for ever.
+pub const RECORD_RETENTION_DAYS: &str = "RECORD_RETENTION_DAYS";
+/// How many days after its call's last delivery a recording is kept, 0 to 36500. Optional, 0: for ever.
+pub const RECORDING_RETENTION_DAYS: &str = "RECORDING_RETENTION_DAYS";
 /// The largest recording that is copied, in bytes. Optional, 1 GiB.
 pub const RECORDING_MAX_BYTES: &str = "RECORDING_MAX_BYTES";
 /// The stack's name, which tells its metrics from others. Set by the template.

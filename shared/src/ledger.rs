@@ -27,6 +27,7 @@ pub mod rebuild;
 pub mod read;
 pub mod audit;
 pub mod erase;
+pub mod retention;
 pub mod item;
 pub mod key;
 pub mod applied;

@@ -1,4 +1,5 @@
-//! What people do to the ledger: replay what waits in quarantine, or put it aside; make a record anew.
+//! What people do to the ledger: replay what waits in quarantine, or put it aside; make a record anew; erase. And what is
+//! due without them.
 //!
 //! This is the only function whose role may delete. Only readers are answered: bearers of a token of `query`. What
 //! one may not do, or not with this source, is refused before anything is looked up. Each act is in the audit trail
@@ -8,10 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use shared::api;
-use shared::aws::Aws;
+use shared::aws::{Aws, Bucket};
 use shared::env;
 use shared::lambda::{self, Request};
 use shared::ledger::Ledger;
+use shared::metrics::Metrics;
 use shared::provider::Provider;
 use shared::reader::Reader;
 use shared::reply::{Problem, Reply};
@@ -26,12 +28,20 @@ mod replay;
 mod discard;
 mod rebuild;
 mod newer;
+mod erase;
+mod due;
+mod retention;
+
+pub use retention::Retention;
 
 use route::Route;
 
 /// The API for acting.
 pub struct Upkeep {
     ledger: Ledger,
+    bucket: Bucket,
+    retention: Retention,
+    metrics: Metrics,
     sources: LiveSources,
 }
 
@@ -50,8 +60,15 @@ pub async fn run() -> Result<(), lambda::Error> {
 
 impl Upkeep {
     /// Acts on a ledger for the readers among the sources; with the sources of every provider, it reads bodies again.
-    pub fn new(ledger: Ledger, sources: impl Into<LiveSources>) -> Self {
-        Self { ledger, sources: sources.into() }
+    pub fn new(ledger: Ledger, bucket: Bucket, sources: impl Into<LiveSources>) -> Self {
+        let (retention, metrics) = (Retention::default(), Metrics::default());
+        Self { ledger, bucket, retention, metrics, sources: sources.into() }
+    }
+
+    /// Returns it with other times for which things are kept.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// Returns the API that the environment describes, with the sources read.
@@ -62,7 +79,10 @@ impl Upkeep {
         let mut holders = Provider::ALL.map(Provider::name).to_vec();
         holders.push(sources::QUERY);
         let sources = LiveSources::from_env(&mut environment, &aws, &holders).await;
-        environment.finish(Self::new(ledger, sources))
+        let bucket = Bucket { client: aws.s3(), name: environment.required(env::BUCKET_NAME) };
+        let retention = Retention::from_env(&mut environment);
+        let metrics = Metrics::from_env(&mut environment);
+        environment.finish(Self { retention, metrics, ..Self::new(ledger, bucket, sources) })
     }
 
     /// Answers one request. `received_at` is the time of its arrival.
@@ -84,7 +104,11 @@ impl Upkeep {
     /// The stores did not answer. The next run goes on.
     pub async fn scheduled(&self, now: Timestamp, deadline: Instant) -> Result<(), lambda::Error> {
         self.sources.keep_fresh().await;
-        Ok(Box::pin(self.replay_newer(now, deadline)).await?)
+        // Boxed, since the compiler limits how deep futures can be nested. One that fails does not hold up the others.
+        let again = Box::pin(self.erase_what_is_due(now, deadline)).await;
+        let old = Box::pin(self.erase_what_is_old(now, deadline)).await;
+        let newer = Box::pin(self.replay_newer(now, deadline)).await;
+        Ok(again.and(old).and(newer)?)
     }
 
     async fn act(
@@ -98,6 +122,8 @@ impl Upkeep {
             Route::Replay(id) => Box::pin(self.replay(reader, id, &request.query, now)).await,
             Route::Rebuild(call) => Box::pin(self.rebuild(reader, call, now)).await,
             Route::Discard(id) => discard::discard(&self.ledger, reader, id, now).await,
+            Route::EraseCall(call) => Box::pin(self.erase_call(reader, call, now)).await,
+            Route::EraseDelivery(id) => Box::pin(self.erase_delivery(reader, id, now)).await,
         }
     }
 }

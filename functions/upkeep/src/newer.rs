@@ -41,7 +41,8 @@ impl Upkeep {
         let Some(key) = key::of_quarantine_id(quarantine_id) else { return };
         let kept = match self.ledger.kept(&key).await {
             Ok(Found::Waiting(kept)) => kept,
-            Ok(Found::Settled(_) | Found::Nothing) => return,
+            // An erasure that is under way deletes it.
+            Ok(Found::Settled(_) | Found::Erased | Found::Nothing) => return,
             Err(error) => {
                 tracing::error!(quarantine_id, %error, "a delivery in quarantine can't be read");
                 return;

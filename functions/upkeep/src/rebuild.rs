@@ -82,6 +82,10 @@ fn unknown() -> Problem {
 
 fn unreadable(error: &KeptError) -> Problem {
     match error {
+        KeptError::Erased => {
+            let message = "This call was erased. Nothing of it is kept.";
+            Problem::new(StatusCode::CONFLICT, "erased", message)
+        }
         KeptError::Expired => {
             let message = "The evidence of a body of this call has expired, so its record can't be made anew. Nothing was changed.";
             Problem::new(StatusCode::CONFLICT, "evidence_expired", message)

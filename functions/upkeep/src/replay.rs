@@ -18,6 +18,7 @@ use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
 use crate::Upkeep;
+use crate::erase::erased;
 use crate::proof::{RemovedKey, verified};
 
 /// The time that a replay may take. API Gateway waits thirty seconds.
@@ -37,6 +38,10 @@ impl Upkeep {
         let kept = match self.ledger.kept(&waiting.key).await.map_err(|error| unreadable(&error))? {
             Found::Waiting(kept) => kept,
             Found::Settled(outcome) => return Ok(replayed(outcome, None)),
+            Found::Erased => {
+                self.erase_kept(&waiting.key, now).await?;
+                return Err(erased());
+            }
             Found::Nothing => return Err(not_waiting()),
         };
         let action = match removed {
@@ -63,6 +68,10 @@ impl Upkeep {
         let deadline = Instant::now() + DEADLINE;
         let outcome = self.ledger.replay(&kept.key, &entry, deadline).await;
         let outcome = outcome.map_err(|error| unavailable(&error))?.ok_or_else(not_waiting)?;
+        if outcome == Outcome::Erased {
+            self.erase_kept(&kept.key, now).await?;
+            return Err(erased());
+        }
         let call_id = entry.call_id().map(str::to_owned).or_else(|| kept.call_id.clone());
         Ok((outcome, call_id))
     }
@@ -111,6 +120,7 @@ fn force(query: &str) -> Result<RemovedKey, Problem> {
 pub(crate) fn unreadable(error: &KeptError) -> Problem {
     match error {
         KeptError::Store(error) => unavailable(error),
+        KeptError::Erased => erased(),
         KeptError::Expired => {
             let message = "The body of this delivery is not in the bucket any more.";
             Problem::new(StatusCode::CONFLICT, "evidence_expired", message)

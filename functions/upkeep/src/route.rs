@@ -8,9 +8,11 @@ const REPLAY: &str = "/quarantine/{quarantine_id}/replay";
 const DISCARD: &str = "/quarantine/{quarantine_id}/discard";
 
 const REBUILD: &str = "/calls/{provider}/{source}/{call_id}/rebuild";
+const CALL: &str = "/calls/{provider}/{source}/{call_id}";
+const DELIVERY: &str = "/quarantine/{quarantine_id}";
 
 /// Every route, as the template has them.
-const ALL: [&str; 3] = [REPLAY, DISCARD, REBUILD];
+const ALL: [&str; 5] = [REPLAY, DISCARD, REBUILD, CALL, DELIVERY];
 
 /// The route of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub(crate) enum Route<'a> {
     Discard(&'a str),
     /// A call's record is made anew.
     Rebuild(CallName<'a>),
+    /// A call is erased.
+    EraseCall(CallName<'a>),
+    /// A delivery in quarantine is erased by itself.
+    EraseDelivery(&'a str),
 }
 
 impl<'a> Route<'a> {
@@ -33,6 +39,8 @@ impl<'a> Route<'a> {
             REPLAY => Some(Self::Replay(part("quarantine_id")?)),
             DISCARD => Some(Self::Discard(part("quarantine_id")?)),
             REBUILD => Some(Self::Rebuild(CallName::of(request)?)),
+            CALL => Some(Self::EraseCall(CallName::of(request)?)),
+            DELIVERY => Some(Self::EraseDelivery(part("quarantine_id")?)),
             _ => None,
         }
     }
@@ -41,6 +49,7 @@ impl<'a> Route<'a> {
     pub(crate) fn method(self) -> Method {
         match self {
             Self::Replay(_) | Self::Discard(_) | Self::Rebuild(_) => Method::POST,
+            Self::EraseCall(_) | Self::EraseDelivery(_) => Method::DELETE,
         }
     }
 
@@ -50,6 +59,8 @@ impl<'a> Route<'a> {
             Self::Replay(_) => REPLAY,
             Self::Discard(_) => DISCARD,
             Self::Rebuild(_) => REBUILD,
+            Self::EraseCall(_) => CALL,
+            Self::EraseDelivery(_) => DELIVERY,
         }
     }
 }
@@ -79,8 +90,7 @@ mod tests {
             let path = route.replace(['{', '}'], "");
             assert_eq!(Route::of(&request("", &path)).map(Route::name), Some(route));
         }
-        for path in
-            ["/quarantine", "/quarantine/a", "/quarantine/a/burn", "/quarantine//discard", "/calls", ""]
+        for path in ["/quarantine", "/calls/a/b", "/quarantine/a/burn", "/quarantine//discard", "/calls", ""]
         {
             assert_eq!(Route::of(&request("", path)), None, "{path}");
         }

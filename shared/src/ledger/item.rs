@@ -16,6 +16,7 @@ pub mod call;
 pub mod delivery;
 pub mod recording;
 pub mod tombstone;
+pub mod retention;
 pub mod describe;
 
 /// An item as the SDK has it.

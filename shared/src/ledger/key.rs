@@ -189,6 +189,11 @@ pub fn day_shard(day: &str, shard: u64) -> String {
     format!("{day}#{shard}")
 }
 
+/// The key of the progress of the search for what is too old.
+pub fn retention() -> Key {
+    Key { pk: "UPKEEP#retention".to_owned(), sk: "RETENTION".to_owned() }
+}
+
 /// The key of an entry of the audit trail.
 pub fn audit(time: Timestamp, nonce: u64) -> Key {
     Key { pk: audit_pk(&timestamp::day(time)), sk: format!("{}#{nonce:016x}", audit_place(time)) }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::change::Changed;
 use super::item::delivery::{self, State};
-use super::item::{self, Item};
 use super::item::tombstone::is_tombstone;
+use super::item::{self, Item};
 use super::key::{Key, of_record};
 use super::plan::{Outcome, Seen};
 use super::values::Object;
@@ -45,7 +45,11 @@ impl Ledger {
     pub async fn kept(&self, key: &Key) -> Result<Found, KeptError> {
         let Some(item) = self.delivery_item(key).await? else {
             let call = if key.names_a_call() { self.whole_item(&of_record(&key.pk)).await? } else { None };
-            return Ok(if call.is_some_and(|call| is_tombstone(&call)) { Found::Erased } else { Found::Nothing });
+            return Ok(if call.is_some_and(|call| is_tombstone(&call)) {
+                Found::Erased
+            } else {
+                Found::Nothing
+            });
         };
         if is_tombstone(&item) {
             return Ok(Found::Erased);

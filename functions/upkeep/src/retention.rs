@@ -1,0 +1,198 @@
+//! Retention: what is older than it is to be kept is erased, as if a person asked for it.
+//!
+//! A pass looks at every call once, a page at a time, and begins a day after the one before began. It stops when the time
+//! of a run is over, and the next run goes on from there.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::SignedDuration;
+use serde::Serialize;
+use shared::env::{self, Environment};
+use shared::ledger::StoreError;
+use shared::ledger::key::{Key, WORK_SHARDS};
+use shared::ledger::retention::{OldCall, Progress};
+use shared::metrics::Directive;
+use shared::timestamp::{Timestamp, rfc3339};
+use tokio::time::Instant;
+
+use crate::Upkeep;
+
+/// How many calls are looked at before the progress is noted.
+const PAGE: i32 = 500;
+
+/// How many calls are erased at a time.
+const AT_ONCE: usize = 4;
+
+/// The time between the beginnings of two passes.
+const BETWEEN: SignedDuration = SignedDuration::from_hours(24);
+
+/// The time kept free at the end of a run.
+const SPARE: Duration = Duration::from_secs(10);
+
+/// How long before deliveries in quarantine are erased an alarm is raised.
+const NOTICE_DAYS: u64 = 14;
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Retention {
+    /// The days after its last delivery that a call is kept, and a delivery in quarantine; 0 for ever.
+    pub record_days: u64,
+    /// The days after its call's last delivery that a recording is kept; 0 for ever.
+    pub recording_days: u64,
+}
+
+impl Retention {
+    /// What the environment says.
+    pub(crate) fn from_env(environment: &mut Environment) -> Self {
+        Self {
+            record_days: environment.number(env::RECORD_RETENTION_DAYS, 0, 0..=36500),
+            recording_days: environment.number(env::RECORDING_RETENTION_DAYS, 0, 0..=36500),
+        }
+    }
+
+    /// The time before which calls are too old.
+    fn records_before(self, now: Timestamp) -> Option<Timestamp> {
+        (self.record_days > 0).then(|| ago(now, self.record_days))
+    }
+
+    /// The time before which the recordings of calls are too old.
+    fn recordings_before(self, now: Timestamp) -> Option<Timestamp> {
+        (self.recording_days > 0).then(|| ago(now, self.recording_days))
+    }
+}
+
+/// The times before which the last delivery of a call must be; RFC 3339 UTC.
+#[derive(Clone)]
+struct Limits {
+    /// For the call to be erased.
+    records: Option<String>,
+    /// For its recordings to be erased.
+    recordings: Option<String>,
+    /// For its recordings to have been erased by an earlier pass.
+    done: Option<String>,
+}
+
+fn ago(now: Timestamp, days: u64) -> Timestamp {
+    let hours = i64::try_from(days.saturating_mul(24)).unwrap_or(i64::MAX);
+    now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN)
+}
+
+impl Upkeep {
+    /// Erases what is too old, as long as there is time until a deadline.
+    pub(crate) async fn erase_what_is_old(
+        &self,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let until = deadline.checked_sub(SPARE).unwrap_or(deadline);
+        self.erase_old_quarantine(now, until).await?;
+        let known = self.ledger.progress().await?;
+        let is_due = |known: &Progress| known.began_at.duration_until(now) >= BETWEEN;
+        let mut progress = match known {
+            Some(known) if !known.is_finished => known,
+            Some(known) if !is_due(&known) => return Ok(()),
+            known => Progress::begin(now, known.as_ref()),
+        };
+        let records = self.retention.records_before(progress.began_at);
+        let recordings = self.retention.recordings_before(progress.began_at);
+        let Some(before) = records.max(recordings) else { return Ok(()) };
+        let limits = Limits {
+            records: records.map(rfc3339),
+            recordings: recordings.map(rfc3339),
+            done: progress.recordings_before.clone(),
+        };
+        let (mut calls, mut copies) = (0_u64, 0_u64);
+        while !progress.is_finished && Instant::now() < until {
+            let page = self.ledger.old_calls(before, &mut progress, PAGE).await?;
+            let tasks: Vec<_> =
+                page.into_iter().map(|call| self.erase_old(call, limits.clone(), now)).collect();
+            let done: Vec<_> =
+                futures_util::stream::iter(tasks).buffer_unordered(AT_ONCE).try_collect().await?;
+            calls += done.iter().map(|(calls, _)| calls).sum::<u64>();
+            copies += done.iter().map(|(_, copies)| copies).sum::<u64>();
+            if progress.is_finished {
+                progress.recordings_before = limits.recordings.clone();
+            }
+            self.ledger.note_progress(&progress).await?;
+            tracing::info!(
+                calls,
+                copies,
+                is_finished = progress.is_finished,
+                "erased what is older than it is kept"
+            );
+        }
+        Ok(())
+    }
+
+    /// Erases a call, or its recordings unless an earlier pass has. Returns how many calls and recordings it erased.
+    async fn erase_old(
+        &self,
+        call: OldCall,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<(u64, u64), StoreError> {
+        let is_before = |limit: &Option<String>| limit.as_ref().is_some_and(|limit| call.updated_at < *limit);
+        if is_before(&limits.records) {
+            self.ledger.erase_call(&self.bucket, &call.pk, now).await?;
+            return Ok((1, 0));
+        }
+        let mut erased = 0;
+        if is_before(&limits.recordings) && !is_before(&limits.done) {
+            for key in self.ledger.recordings(&call.pk).await? {
+                self.ledger.erase_recording(&self.bucket, &key, now).await?;
+                erased += 1;
+            }
+        }
+        Ok((0, erased))
+    }
+
+    /// Erases the deliveries that have waited in quarantine for too long, and says how many soon will have.
+    async fn erase_old_quarantine(&self, now: Timestamp, until: Instant) -> Result<(), StoreError> {
+        let Some(before) = self.retention.records_before(now) else { return Ok(()) };
+        let mut erased = 0_u64;
+        for shard in 0..WORK_SHARDS {
+            while Instant::now() < until {
+                let page = self.ledger.old_quarantine(shard, before, PAGE).await?;
+                if page.is_empty() {
+                    break;
+                }
+                for key in page {
+                    self.erase_waiting(&key, now).await?;
+                    erased += 1;
+                }
+            }
+        }
+        if erased > 0 {
+            tracing::info!(erased, "erased deliveries that have waited in quarantine for too long");
+        }
+        let soon = ago(now, self.retention.record_days.saturating_sub(NOTICE_DAYS));
+        let mut waiting = 0;
+        for shard in 0..WORK_SHARDS {
+            waiting += self.ledger.count_old_quarantine(shard, soon, PAGE).await?;
+        }
+        self.report_quarantine(now, waiting);
+        Ok(())
+    }
+
+    /// Erases a delivery by itself if its call has a record, which is kept as long as it is; else all that there is of
+    /// the call.
+    async fn erase_waiting(&self, key: &Key, now: Timestamp) -> Result<(), StoreError> {
+        if key.names_a_call() && !self.ledger.has_record(&key.pk).await? {
+            self.ledger.erase_call(&self.bucket, &key.pk, now).await?;
+        } else {
+            self.ledger.erase_delivery(&self.bucket, key, now).await?;
+        }
+        Ok(())
+    }
+
+    fn report_quarantine(&self, now: Timestamp, waiting: u64) {
+        const ERASED_SOON: Directive =
+            Directive { dimensions: &[&["stack"]], metrics: &[("quarantine_erased_soon", "Count")] };
+        #[derive(Serialize)]
+        struct ErasedSoon {
+            quarantine_erased_soon: u64,
+        }
+        self.metrics.write(now, &[ERASED_SOON], ErasedSoon { quarantine_erased_soon: waiting });
+    }
+}
