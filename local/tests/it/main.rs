@@ -9,6 +9,7 @@ mod concurrency;
 mod copier;
 mod crashes;
 mod damaged;
+mod erase;
 mod events;
 mod faults;
 mod hostile;

@@ -57,7 +57,7 @@ impl Ledger {
             let applied = record.as_ref().and_then(|record| get_bytes(record, "applied"));
             let tombstone = Tombstone {
                 key: key::of_record(pk),
-                erased_at: now,
+                erased_at: whole(now),
                 erased: found,
                 objects,
                 applied: applied.map(<[u8]>::to_vec),
@@ -228,11 +228,16 @@ enum Seen {
 fn of_item(key: &Key, now: Timestamp, erased: Amounts, objects: Vec<String>) -> Tombstone {
     Tombstone {
         key: key.clone(),
-        erased_at: now,
+        erased_at: whole(now),
         erased,
         objects,
         applied: None,
         version: None,
         work_due: None,
     }
+}
+
+/// A time as the tombstone has it: in whole milliseconds.
+fn whole(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
