@@ -151,6 +151,7 @@ impl Recordings {
         while let Some(piece) = download.chunk().await? {
             upload.write(piece).await?;
         }
+        upload.flush().await?;
         // What was erased meanwhile is not put into the bucket any more.
         match self.ledger.look(job).await {
             Ok(Lease::Held) => upload.finish().await,

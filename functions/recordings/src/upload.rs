@@ -75,10 +75,20 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    /// Completes the object.
-    pub(crate) async fn finish(&mut self) -> Result<Copied, CopyError> {
+    /// Sends what is left of an object in parts. After that, only the request that makes it visible is missing.
+    pub(crate) async fn flush(&mut self) -> Result<(), CopyError> {
         if self.parts.is_some() {
             self.send_part().await?;
+        }
+        match &mut self.parts {
+            Some(parts) => parts.settle().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Completes the object, once it is flushed.
+    pub(crate) async fn finish(&mut self) -> Result<Copied, CopyError> {
+        if self.parts.is_some() {
             return self.complete().await;
         }
         let media = self.media()?;

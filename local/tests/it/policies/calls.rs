@@ -12,7 +12,7 @@ pub(super) struct Calls {
     pub(super) by: By,
     /// The resources, as the template names them.
     pub(super) on: &'static [&'static str],
-    /// The partition keys that the calls are limited to, as patterns; `<reader>` is as in [`SOURCES`]. None for calls
+    /// The partition keys, or the prefixes of a list of objects, that the calls are limited to, as patterns; `<reader>` is as in [`SOURCES`]. None for calls
     /// on indexes, on objects and on whatever else has none, and for those that must reach every call.
     pub(super) under: &'static [&'static str],
 }
@@ -22,6 +22,9 @@ const OWN_KEYS: &[&str] = &["CALL#<reader>#*", "EVENT#<reader>#*"];
 
 /// The partition keys of every provider.
 const ALL_KEYS: &[&str] = &["EVENT#*", "CALL#*"];
+
+/// The functions of the ledger that erase.
+const ERASE: &[&str] = &["erase_call", "erase_delivery", "erase_recording", "erase_again"];
 
 /// Who reaches a call.
 pub(super) enum By {
@@ -54,6 +57,9 @@ pub(super) const OPERATIONS: &[(&str, &[&str])] = &[
     ("put_object", &["s3:PutObject"]),
     ("delete_object", &["s3:DeleteObject"]),
     ("list_objects_v2", &["s3:ListBucket"]),
+    ("list_object_versions", &["s3:ListBucketVersions"]),
+    // It names the version of each object.
+    ("delete_objects", &["s3:DeleteObjectVersion"]),
     ("create_multipart_upload", &["s3:PutObject"]),
     ("upload_part", &["s3:PutObject"]),
     ("complete_multipart_upload", &["s3:PutObject"]),
@@ -79,6 +85,9 @@ const VALUES: &str = "${RecordingsBucket.Arn}/values/*";
 const EVIDENCE: &str = "${RecordingsBucket.Arn}/evidence/*";
 const QUARANTINE: &str = "${RecordingsBucket.Arn}/quarantine/*";
 const RECORDINGS: &str = "${RecordingsBucket.Arn}/recordings/*";
+const ERASURES: &str = "${RecordingsBucket.Arn}/erasures/*";
+const BUCKET: &str = "${RecordingsBucket.Arn}";
+const WORK: &str = "${CallsTable.Arn}/index/work";
 /// The sources of whoever calls: `<reader>` is who that is, and every provider for the copier.
 const SOURCES: &str =
     "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SourcesPath}/<reader>";
@@ -98,6 +107,125 @@ pub(super) const CALLS: &[Calls] = &[
         by: Ledger(&["apply"]),
         on: &[TABLE],
         under: OWN_KEYS,
+    },
+    Calls {
+        at: "shared/src/ledger/write.rs",
+        of: &["get_item"],
+        by: Ledger(&["apply"]),
+        on: &[TABLE],
+        under: OWN_KEYS,
+    },
+    Calls {
+        at: "shared/src/ledger/write.rs",
+        of: &["get_item"],
+        by: Ledger(&["replay"]),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/jobs.rs",
+        of: &["get_item"],
+        by: Ledger(&["look"]),
+        on: &[TABLE],
+        under: &["CALL#*"],
+    },
+    Calls {
+        at: "shared/src/ledger/erase.rs",
+        of: &["put_item", "update_item"],
+        by: Ledger(ERASE),
+        on: &[TABLE],
+        under: ALL_KEYS,
+    },
+    Calls {
+        at: "shared/src/ledger/erase.rs",
+        of: &["get_item"],
+        by: Ledger(&["erase_delivery", "erase_recording", "erase_again", "has_record", "kept"]),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/survey.rs",
+        of: &["query"],
+        by: Ledger(ERASE),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/survey.rs",
+        of: &["delete_item"],
+        by: Ledger(ERASE),
+        on: &[TABLE],
+        under: ALL_KEYS,
+    },
+    Calls {
+        at: "shared/src/ledger/erase/objects.rs",
+        of: &["list_object_versions"],
+        by: Ledger(ERASE),
+        on: &[BUCKET],
+        under: &["recordings/*", "values/*", "evidence/*", "quarantine/*"],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/objects.rs",
+        of: &["delete_objects"],
+        by: Ledger(ERASE),
+        on: &[RECORDINGS, VALUES, EVIDENCE, QUARANTINE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/values.rs",
+        of: &["put_object"],
+        by: Ledger(ERASE),
+        on: &[ERASURES],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/due.rs",
+        of: &["query"],
+        by: Ledger(&["erasures_due"]),
+        on: &[WORK],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/due.rs",
+        of: &["update_item"],
+        by: Ledger(&["erase_again"]),
+        on: &[TABLE],
+        under: ALL_KEYS,
+    },
+    Calls {
+        at: "shared/src/ledger/retention.rs",
+        of: &["get_item"],
+        by: Ledger(&["progress"]),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/retention.rs",
+        of: &["put_item"],
+        by: Ledger(&["note_progress"]),
+        on: &[TABLE],
+        under: &["UPKEEP#*"],
+    },
+    Calls {
+        at: "shared/src/ledger/retention.rs",
+        of: &["scan"],
+        by: Ledger(&["old_calls"]),
+        on: &["${CallsTable.Arn}/index/by-time"],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/retention.rs",
+        of: &["query"],
+        by: Ledger(&["recordings"]),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/retention.rs",
+        of: &["query"],
+        by: Ledger(&["old_quarantine", "count_old_quarantine"]),
+        on: &[WORK],
+        under: &[],
     },
     Calls {
         at: "shared/src/ledger/values.rs",
@@ -166,7 +294,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/change.rs",
         of: &["update_item"],
-        by: Ledger(&["lease", "renew", "finish", "make_due"]),
+        by: Ledger(&["lease", "renew", "finish", "make_due", "erase_soon"]),
         on: &[TABLE],
         under: &["CALL#*"],
     },

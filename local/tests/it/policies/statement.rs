@@ -35,12 +35,17 @@ pub(super) fn permission(statement: &Value) -> Result<String, String> {
     Ok(format!("{action} on {resource}{condition}{limited}"))
 }
 
-/// What a condition limits a permission to: services that act in the function's name, or partition keys.
+/// What a condition limits a permission to: services that act in the function's name, partition keys, or the prefixes
+/// of a list of objects.
 fn limit(condition: &Value) -> Result<String, String> {
     let services = &condition["StringEquals"]["kms:ViaService"];
     if *condition == json!({ "StringEquals": { "kms:ViaService": services } }) && !list(services).is_empty() {
         let services: Vec<_> = list(services).iter().map(text).collect();
         return Ok(format!(", via {}", services.join(", ")));
+    }
+    let prefixes = &condition["StringLike"]["s3:prefix"];
+    if *condition == json!({ "StringLike": { "s3:prefix": prefixes } }) && !list(prefixes).is_empty() {
+        return Ok(under(&list(prefixes).iter().map(text).collect::<Vec<_>>()));
     }
     let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
     // All of no values are like anything, so a request without a key is refused beside.
