@@ -15,6 +15,7 @@ mod durability;
 mod multipart;
 mod objects;
 mod presigned;
+mod versions;
 
 const BUCKET: &str = "recordings";
 

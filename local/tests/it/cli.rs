@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use crate::tidy::read;
 use crate::watch;
 
+mod erase;
+
 /// The output of a command.
 struct Output {
     code: Option<i32>,

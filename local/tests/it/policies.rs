@@ -15,6 +15,7 @@ use crate::template::{of_type, template};
 
 mod calls;
 mod code;
+mod operations;
 mod statement;
 
 #[test]

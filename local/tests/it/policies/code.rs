@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::provider::Provider;
 
-use super::calls::{By, CALLS, Calls, MEMBERS, NO_CALLS, OPERATIONS};
+use super::calls::{By, CALLS, Calls};
+use super::operations::{MEMBERS, NO_CALLS, OPERATIONS};
 use crate::tidy::sources;
 
 /// The sources of `shared` and of the functions, without tests, comments and white space.
