@@ -1,10 +1,28 @@
 //! `call-ledger erase` and `call-ledger reapply-erasures`, as a person runs them.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use tempfile::TempDir;
 
 use super::{fails, run, serve};
 
 const NUMBER: &str = "+254700000001";
+
+/// Does something with each file of the table in a folder, and its place in another.
+fn move_database(
+    from: &Path,
+    to: &Path,
+    act: impl Fn(PathBuf, PathBuf) -> io::Result<u64>,
+) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(from)?.flatten() {
+        // What was written last may be in a file beside it.
+        if entry.file_name().to_string_lossy().starts_with("dynamodb.sqlite") {
+            act(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
 
 #[tokio::test]
 async fn all_calls_of_a_number_are_erased_after_a_question() -> anyhow::Result<()> {
@@ -47,20 +65,16 @@ async fn erasures_are_reapplied_to_a_folder() -> anyhow::Result<()> {
     let sent = run(folder.path(), &["send", "sautikit-call-completed", "--to", &server.url]).await?;
     assert_eq!(sent.code, Some(0), "{}", sent.stderr);
     server.process.kill().await?;
-    let database = folder.path().join(".local/dynamodb.sqlite");
-    let before = folder.path().join("before.sqlite");
-    std::fs::copy(&database, &before)?;
+    let (data, before) = (folder.path().join(".local"), folder.path().join("before"));
+    std::fs::create_dir(&before)?;
+    move_database(&data, &before, std::fs::copy)?;
 
     let mut server = serve(folder.path(), &[]).await?;
     let erased = run(folder.path(), &["erase", "--number", NUMBER, "--yes", "--to", &server.url]).await?;
     assert!(erased.stdout.contains("Erased 1 calls"), "{} {}", erased.stdout, erased.stderr);
     server.process.kill().await?;
-    for entry in std::fs::read_dir(folder.path().join(".local"))?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with("dynamodb.sqlite") {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    std::fs::copy(&before, &database)?;
+    move_database(&data, &before, |from, _| std::fs::remove_file(from).map(|()| 0))?;
+    move_database(&before, &data, std::fs::copy)?;
 
     let reapplied = run(folder.path(), &["reapply-erasures"]).await?;
     assert!(
