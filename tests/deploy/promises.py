@@ -68,7 +68,7 @@ def permissions():
         path = ""
         if permission["Principal"] == "apigateway.amazonaws.com":
             arn, names = source["Fn::Sub"]
-            path = re.fullmatch(r".*:\$\{__ApiId__\}/\$\{__Stage__\}/\*(/.*)", arn)[1]
+            path = re.fullmatch(r".*:\$\{__ApiId__\}/\$\{__Stage__\}/(?:\*|[A-Z]+)(/.*)", arn)[1]
             assert names["__ApiId__"] == {"Ref": "WebhooksApi"}
         given.add((permission["Principal"], permission["FunctionName"]["Ref"], path))
     check("the permissions to invoke are those of the routes and of the schedule", given, needed)

@@ -26,7 +26,7 @@ from stack import ask, check, client, end, outputs, physical_ids, send
 # Actions whose removal changes nothing here, and why: by action, or by action and the end of the resource.
 NOT_MISSED = {
     "dynamodb:GetItem": "the read during start-up opens a connection; it may fail",
-    "dynamodb:DeleteItem": "no delivery moves to its call here: an older version must have kept it",
+    "dynamodb:ConditionCheckItem": "no delivery here is kept without changing the record of its call",
     "dynamodb:DescribeStream": "the emulator reads the stream with rights of its own",
     "dynamodb:GetRecords": "the same",
     "dynamodb:GetShardIterator": "the same",
@@ -269,6 +269,26 @@ def objects_in_quarantine():
     return listed["KeyCount"]
 
 
+def erase(path):
+    return send("DELETE", path, {"authorization": "Bearer local-eraser-token"})
+
+
+def erases():
+    """Erases a call with something of every kind, and a large delivery that names no call."""
+    call_id, recording_id = ended()
+    put_copy(call_id, recording_id, b"ID3 a recording")
+    assert deliver_call(call_id, large()) == (200, "revised")
+    status, receipt, _ = erase(call(call_id))
+    yield "an erasure", status == 200 and {"copies", "large_bodies", "large_values"} <= set(receipt["erased"])
+    yield "what was erased takes no delivery", deliver_call(call_id) == (200, "ignored")
+    assert deliver_call(None, large()) == (200, "quarantined")
+    waiting = [one for one in ask("/quarantine")[1]["deliveries"] if one["reason"] == "call_id_missing"]
+    before = objects_in_quarantine()
+    status, receipt, _ = erase(f"/quarantine/{waiting[0]['quarantine_id']}")
+    yield "the erasure of a delivery", (status, receipt.get("status")) == (200, "erased")
+    yield "nothing of it is in the bucket", objects_in_quarantine() == before - 1
+
+
 def acts(function, _):
     restart(function)
     for provider, key in sorted(deliveries().items()):
@@ -287,6 +307,10 @@ def acts(function, _):
     set_column("large", "status", "failed")
     status, said, _ = ask(f"{call('large')}/rebuild", "POST")
     yield "a record made anew", (status, said.get("changed")) == (200, ["status"])
+    yield from erases()
+    # A pass over all calls begins once a day, and now.
+    client("dynamodb").delete_item(
+        TableName=outputs()["TableName"], Key={"pk": {"S": "UPKEEP#retention"}, "sk": {"S": "RETENTION"}})
     answer = client("lambda").invoke(
         FunctionName=physical_ids()[function], Qualifier="live",
         Payload=pathlib.Path("events/upkeep-schedule.json").read_bytes())

@@ -86,7 +86,7 @@ fn receipt(erasure: &Erasure, name: &str, of: &str) -> Reply {
 
 fn in_time<T>(erased: Result<Result<T, StoreError>, tokio::time::error::Elapsed>) -> Result<T, Problem> {
     let unfinished = || {
-        let message = "The erasure has begun and is not finished. Ask again to finish it now; the schedule finishes it within the hour.";
+        let message = "The erasure has begun and is not finished. Ask again to finish it now; the schedule finishes it within half an hour.";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     };
     match erased {

@@ -51,6 +51,11 @@ impl Retention {
         }
     }
 
+    /// Whether nothing is ever too old.
+    fn is_for_ever(self) -> bool {
+        self.record_days == 0 && self.recording_days == 0
+    }
+
     /// The time before which calls are too old.
     fn records_before(self, now: Timestamp) -> Option<Timestamp> {
         (self.record_days > 0).then(|| ago(now, self.record_days))
@@ -87,6 +92,9 @@ impl Upkeep {
     ) -> Result<(), StoreError> {
         let until = deadline.checked_sub(SPARE).unwrap_or(deadline);
         self.erase_old_quarantine(now, until).await?;
+        if self.retention.is_for_ever() {
+            return Ok(());
+        }
         let known = self.ledger.progress().await?;
         let is_due = |known: &Progress| known.began_at.duration_until(now) >= BETWEEN;
         let mut progress = match known {

@@ -25,7 +25,7 @@ const SIDE_BY_SIDE: usize = 15;
 const GRACE: Duration = Duration::from_millis(900);
 
 /// The time between two scheduled runs of `upkeep`, as in the template.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(3600);
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Runs `upkeep`'s schedule until the end.
 pub(super) async fn upkeep(upkeep: Arc<Upkeep>, stopped: impl Future<Output = ()>) {

@@ -105,12 +105,14 @@ async fn a_delivery_that_names_no_call_is_erased_by_itself() -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn what_waits_for_an_erased_call_is_not_replayed() -> anyhow::Result<()> {
+async fn an_erased_call_is_not_replayed_and_not_rebuilt() -> anyhow::Result<()> {
     let scene = Scene::new().await?;
     let path = format!("/quarantine/{}/replay", scene.quarantine_id().await?);
     scene.erase(&Gate::open()).await?;
-    let (status, answer) = send(&scene, Method::POST, &path, QUERY_TOKEN).await?;
-    assert_eq!((status, &answer["error"]), (409, &json!("erased")));
+    for path in [path, format!("{}/rebuild", call())] {
+        let (status, answer) = send(&scene, Method::POST, &path, QUERY_TOKEN).await?;
+        assert_eq!((status, &answer["error"]), (409, &json!("erased")), "{path}");
+    }
     scene.is_gone().await
 }
 

@@ -3,9 +3,10 @@
 
 use anyhow::Context as _;
 use http::Method;
+use local::client::call_path;
 use serde_json::Value;
 
-use super::scene::{Gate, Scene};
+use super::scene::{CALL_ID, Gate, Scene};
 
 /// Who works on the call while it is erased.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +21,9 @@ enum Other {
     Copy,
     /// Somebody who replays what waits in quarantine.
     Replay,
+    /// Somebody who has the record made anew.
+    Rebuild,
 }
-
-const OTHERS: [Other; 5] = [Other::Deliver, Other::DeliverLate, Other::Announce, Other::Copy, Other::Replay];
 
 impl Other {
     async fn run(self, scene: &Scene, gate: &Gate, quarantine_id: &str) -> anyhow::Result<()> {
@@ -35,6 +36,12 @@ impl Other {
                 let path = format!("/quarantine/{quarantine_id}/replay");
                 let (status, answer) = scene.act(gate, Method::POST, &path).await?;
                 anyhow::ensure!(matches!(status, 200 | 404 | 409), "{status} {answer}");
+                Ok(())
+            }
+            Self::Rebuild => {
+                let path = format!("{}/rebuild", call_path("telnyx", "default", CALL_ID));
+                let (status, answer) = scene.act(gate, Method::POST, &path).await?;
+                anyhow::ensure!(matches!(status, 200 | 409 | 503), "{status} {answer}");
                 Ok(())
             }
         }
@@ -90,27 +97,32 @@ async fn play_all(other: Other) -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_erased_while_it_is_delivered() -> anyhow::Result<()> {
-    play_all(OTHERS[0]).await
+    play_all(Other::Deliver).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_erased_while_it_is_quarantined() -> anyhow::Result<()> {
-    play_all(OTHERS[1]).await
+    play_all(Other::DeliverLate).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_erased_while_a_recording_is_announced() -> anyhow::Result<()> {
-    play_all(OTHERS[2]).await
+    play_all(Other::Announce).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_erased_while_its_recording_is_copied() -> anyhow::Result<()> {
-    play_all(OTHERS[3]).await
+    play_all(Other::Copy).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_erased_while_it_is_replayed() -> anyhow::Result<()> {
-    play_all(OTHERS[4]).await
+    play_all(Other::Replay).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_erased_while_its_record_is_made_anew() -> anyhow::Result<()> {
+    play_all(Other::Rebuild).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

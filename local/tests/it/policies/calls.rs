@@ -122,7 +122,7 @@ pub(super) const CALLS: &[Calls] = &[
     },
     Calls {
         at: "shared/src/ledger/erase/objects.rs",
-        of: &["delete_objects"],
+        of: &["delete_object"],
         by: Ledger(ERASE),
         on: &[RECORDINGS, VALUES, EVIDENCE, QUARANTINE],
         under: &[],

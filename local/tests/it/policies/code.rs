@@ -20,6 +20,8 @@ struct Call {
     operation: String,
     /// Whether what is written is tagged.
     tagged: bool,
+    /// Whether it is about a version of an object.
+    versioned: bool,
 }
 
 /// An action that a function's calls need.
@@ -60,7 +62,8 @@ impl Code {
                 let is_none = NO_CALLS.contains(&(path.as_str(), &format!("{receiver}.{operation}()")));
                 if (known || is_client) && !is_none && operation != "clone" {
                     let rest = text[end..].split(';').next().unwrap_or_default();
-                    calls.push(Call { path: path.clone(), operation, tagged: rest.contains(".tagging(") });
+                    let (tagged, versioned) = (rest.contains(".tagging("), rest.contains(".version_id("));
+                    calls.push(Call { path: path.clone(), operation, tagged, versioned });
                 }
             }
         }
@@ -68,7 +71,8 @@ impl Code {
         for (path, text) in &self.files {
             for rest in text.split(".operation(\"").skip(1) {
                 let name = rest.split('"').next().unwrap_or_default();
-                calls.push(Call { path: path.clone(), operation: snake_case(name), tagged: false });
+                let operation = snake_case(name);
+                calls.push(Call { path: path.clone(), operation, tagged: false, versioned: false });
             }
         }
         calls
@@ -131,7 +135,7 @@ impl Code {
     /// The permissions that a function's calls need.
     pub(super) fn needs(&self, function: &str) -> BTreeSet<Need> {
         let mut needs = BTreeSet::new();
-        for Call { path, operation, tagged } in self.calls() {
+        for Call { path, operation, tagged, versioned } in self.calls() {
             let rows = CALLS.iter().filter(|row| row.takes(&path, &operation));
             for row in rows.filter(|row| self.reaches(function, row)) {
                 let mut actions: Vec<_> = OPERATIONS
@@ -139,6 +143,9 @@ impl Code {
                     .filter(|(name, _)| *name == operation)
                     .flat_map(|(_, actions)| actions.iter().copied())
                     .collect();
+                if operation == "delete_object" && versioned {
+                    actions = vec!["s3:DeleteObjectVersion"];
+                }
                 if operation == "transact_write_items" {
                     actions.extend(self.members(&path));
                 }

@@ -22,8 +22,7 @@ pub(super) const OPERATIONS: &[(&str, &[&str])] = &[
     ("delete_object", &["s3:DeleteObject"]),
     ("list_objects_v2", &["s3:ListBucket"]),
     ("list_object_versions", &["s3:ListBucketVersions"]),
-    // It names the version of each object.
-    ("delete_objects", &["s3:DeleteObjectVersion"]),
+    // Of one that is deleted for good, the code asks for another action: see `Call::versioned`.
     ("create_multipart_upload", &["s3:PutObject"]),
     ("upload_part", &["s3:PutObject"]),
     ("complete_multipart_upload", &["s3:PutObject"]),

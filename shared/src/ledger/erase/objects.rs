@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::{Amounts, StoreError};
 use crate::aws::Bucket;
@@ -15,6 +15,9 @@ const KINDS: [(&str, &str); 4] = [
     ("evidence/", "large_bodies"),
     ("quarantine/", "large_bodies"),
 ];
+
+/// The number of versions that are deleted at a time. Requests for many at once would save little: a call has few.
+const DELETES_AT_ONCE: usize = 16;
 
 /// Counts the versions of objects, and their bytes.
 pub(super) async fn survey(bucket: &Bucket, objects: &[String]) -> Result<Amounts, StoreError> {
@@ -43,29 +46,18 @@ pub(super) async fn delete(bucket: &Bucket, objects: &[String]) -> Result<(), St
             let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
             let doomed: Vec<_> = (versions.chain(markers))
                 .filter_map(|(key, version)| Some((key.filter(|key| covers(beginning, key))?, version?)))
-                .filter_map(|(key, version)| {
-                    ObjectIdentifier::builder().key(key).version_id(version).build().ok()
-                })
+                .map(|(key, version)| delete_version(bucket, key.to_owned(), version.to_owned()))
                 .collect();
-            delete_versions(bucket, doomed).await?;
+            let deleted = futures_util::stream::iter(doomed).buffer_unordered(DELETES_AT_ONCE);
+            deleted.try_collect::<()>().await?;
         }
     }
     Ok(())
 }
 
-/// Deletes at most a page of versions.
-async fn delete_versions(bucket: &Bucket, versions: Vec<ObjectIdentifier>) -> Result<(), StoreError> {
-    if versions.is_empty() {
-        return Ok(());
-    }
-    let delete = Delete::builder().set_objects(Some(versions)).quiet(true).build();
-    let delete = delete.map_err(|error| StoreError(error.to_string()))?;
-    let request = bucket.client.delete_objects().bucket(&bucket.name).delete(delete);
-    let answer = request.send().await.map_err(|error| unavailable(&error))?;
-    match answer.errors().first() {
-        None => Ok(()),
-        Some(error) => Err(StoreError(format!("the bucket: {}", error.code().unwrap_or("not deleted")))),
-    }
+async fn delete_version(bucket: &Bucket, key: String, version: String) -> Result<(), StoreError> {
+    let delete = bucket.client.delete_object().bucket(&bucket.name).key(key).version_id(version);
+    delete.send().await.map(|_| ()).map_err(|error| unavailable(&error))
 }
 
 /// The pages of the versions of the keys with a prefix.
