@@ -91,6 +91,13 @@ pub enum Plan {
 }
 
 impl Seen {
+    /// Takes note of the call that was read, or of its absence.
+    pub fn learn_call(&mut self, found: Option<Item>) {
+        self.is_newer |= found.as_ref().is_some_and(item::is_newer);
+        self.is_erased |= found.as_ref().is_some_and(is_tombstone);
+        self.call = found.as_ref().map(call::read);
+    }
+
     /// Takes note of the item that was in the way of a write, or of its absence.
     pub fn learn(&mut self, tried: &Tried, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
@@ -101,7 +108,7 @@ impl Seen {
         }
         match tried.kind {
             Kind::Moved => {}
-            Kind::Call => self.call = found.as_ref().map(call::read),
+            Kind::Call => self.learn_call(found),
             Kind::Delivery => self.delivery = found,
             Kind::Recording => drop(self.recordings.insert(tried.sk.clone(), found)),
             Kind::Guard => {}

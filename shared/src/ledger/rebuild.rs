@@ -138,7 +138,7 @@ impl Ledger {
         writes.truncate(MAX_WRITES);
         match self.transact(writes, &new_token()).await {
             Ok(()) => Ok(Rebuilt::Done(changed)),
-            Err(Failure::Conditions(_)) => Ok(Rebuilt::Changed),
+            Err(Failure::Cancelled(_)) => Ok(Rebuilt::Changed),
             Err(Failure::Refused) => Err(KeptError::Damaged("the table refuses the record".to_owned())),
             Err(Failure::Transient(error)) => Err(error.into()),
         }

@@ -1,5 +1,6 @@
 //! Applying a delivery: plan, transact, and plan again with what was in the way.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
@@ -13,7 +14,7 @@ use tokio::time::Instant;
 use super::item::text;
 use super::item::tombstone::{self, is_tombstone};
 use super::key::{self, Key};
-use super::plan::{Condition, Outcome, Plan, Seen, Write, plan};
+use super::plan::{Condition, Outcome, Plan, Seen, Tried, Write, plan};
 use super::values::Object;
 use super::{Entry, Ledger, StoreError, unavailable};
 
@@ -25,6 +26,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// The shortest window from which a pause is drawn after another delivery of the call was faster.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(5);
 
 /// The result of applying a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +69,19 @@ impl Ledger {
         deadline: Instant,
     ) -> Result<Option<Carried>, StoreError> {
         let mut pause = FIRST_PAUSE;
+        // How often another delivery of the call was faster.
+        let mut losses = 0;
+        let mut put = HashSet::new();
         // The token makes a transaction safe to repeat when its answer was lost.
         let mut token = new_token();
         let mut has_looked = false;
         loop {
-            let (objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
+            let (mut objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
                 Plan::Done(outcome) => return Ok(Some(Carried { outcome, reason: seen.reason() })),
                 Plan::NotWaiting => return Ok(None),
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
+            objects.retain(|object| !put.contains(&object.key));
             // Whoever receives a delivery can't take an object back. So none is put for what was erased.
             if !objects.is_empty() && !has_looked {
                 let erased = tokio::time::timeout_at(deadline, self.is_erased(entry));
@@ -83,19 +91,32 @@ impl Ledger {
                 has_looked = true;
             }
             self.put_objects(&objects, deadline).await?;
+            put.extend(objects.into_iter().map(|object| object.key));
             let tried: Vec<_> = writes.iter().map(Write::tried).collect();
             let reason = writes.iter().find_map(Write::reason);
+            let started = Instant::now();
             let transact = self.transact(writes, &token);
             match tokio::time::timeout_at(deadline, transact).await.map_err(|_| late())? {
                 Ok(()) => return Ok(Some(Carried { outcome, reason })),
-                Err(Failure::Conditions(reasons)) => {
+                Err(Failure::Cancelled(reasons)) => {
+                    token = new_token();
+                    losses += 1;
+                    let mut is_told = true;
                     for (tried, reason) in tried.iter().zip(reasons) {
                         match reason.code() {
                             Some("ConditionalCheckFailed") => seen.learn(tried, reason.item),
-                            _ => seen.learn_free(tried),
+                            Some("None") => seen.learn_free(tried),
+                            // What is there was not looked at.
+                            _ => is_told = false,
                         }
                     }
-                    token = new_token();
+                    // The first time it is usually an earlier delivery of the call, and now its items are known.
+                    if losses > 1 || !is_told {
+                        tokio::time::sleep(pause_after(losses, started.elapsed(), deadline)).await;
+                        if tried.iter().any(Tried::is_call) {
+                            self.look_again(entry, &mut seen, deadline).await;
+                        }
+                    }
                 }
                 Err(Failure::Refused) if seen.is_replay() => {
                     return Ok(Some(Carried { outcome: Outcome::Quarantined, reason: seen.reason() }));
@@ -132,6 +153,20 @@ impl Ledger {
         Ok(found.iter().filter_map(|answer| answer.item()).any(is_tombstone))
     }
 
+    /// Reads the call before another try.
+    ///
+    /// Where many deliveries of a call meet, what was seen is out of date after a pause. A read is cheaper than a
+    /// transaction that is bound to be cancelled, and does not get in the way of the others.
+    async fn look_again(&self, entry: &Entry, seen: &mut Seen, deadline: Instant) {
+        let key = Key { pk: entry.pk.clone(), sk: key::CALL.to_owned() };
+        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let answer = tokio::time::timeout_at(deadline, request.set_key(Some(key.attributes())).send()).await;
+        // Without an answer, the transaction tells what is there.
+        if let Ok(Ok(answer)) = answer {
+            seen.learn_call(answer.item);
+        }
+    }
+
     async fn put_objects(&self, objects: &[Object], deadline: Instant) -> Result<(), StoreError> {
         for some in objects.chunks(PUTS_AT_ONCE) {
             let puts = try_join_all(some.iter().map(|object| self.objects.put(object)));
@@ -147,9 +182,11 @@ impl Ledger {
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
                 let reasons = cancelled.cancellation_reasons();
-                let unmet = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
-                if reasons.iter().any(unmet) {
-                    Err(Failure::Conditions(reasons.to_vec()))
+                let is_met = |reason: &CancellationReason| {
+                    matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))
+                };
+                if reasons.iter().any(is_met) {
+                    Err(Failure::Cancelled(reasons.to_vec()))
                 } else {
                     let code =
                         reasons.iter().filter_map(CancellationReason::code).find(|code| *code != "None");
@@ -194,12 +231,23 @@ impl Ledger {
 
 /// Why a transaction did not commit.
 pub(super) enum Failure {
-    /// Something was in the way: one reason per write, with the item.
-    Conditions(Vec<CancellationReason>),
+    /// Another delivery of the call was faster: one reason per write, with the item where it is told.
+    Cancelled(Vec<CancellationReason>),
     /// The table will never take these items: one is too large, for example.
     Refused,
     /// It may succeed if it is sent again.
     Transient(StoreError),
+}
+
+/// The pause of a delivery that met others of its call, so many times.
+///
+/// It is drawn from a window that doubles each time. So soon only a few of them try at the same time, however many
+/// wait. The window is wider where requests take longer, since it is also the requests of the others that make them
+/// slow. It is at most a third of the time that is left.
+fn pause_after(losses: u32, took: Duration, deadline: Instant) -> Duration {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let window = (took * 2).max(SHORTEST_WINDOW).saturating_mul(2_u32.saturating_pow(losses));
+    window.min(left / 3).mul_f64(fastrand::f64())
 }
 
 fn late() -> StoreError {
@@ -208,4 +256,25 @@ fn late() -> StoreError {
 
 pub(super) fn new_token() -> String {
     format!("{:032x}", fastrand::u128(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_is_from_a_window_that_doubles_and_ends_well_before_the_deadline() {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let longest =
+            |losses, took| (0..2_000).map(|_| pause_after(losses, took, deadline)).max().unwrap_or_default();
+        let within = |longest: Duration, window: u64| {
+            let window = Duration::from_millis(window);
+            assert!(longest <= window && longest > window.mul_f64(0.9), "{longest:?} of {window:?}");
+        };
+        within(longest(1, Duration::ZERO), 10);
+        within(longest(2, Duration::ZERO), 20);
+        within(longest(2, Duration::from_millis(10)), 80);
+        within(longest(30, Duration::from_millis(10)), 1_000);
+        assert_eq!(pause_after(30, Duration::ZERO, Instant::now()), Duration::ZERO);
+    }
 }

@@ -59,7 +59,7 @@ pub(super) const CALLS: &[Calls] = &[
     },
     Calls {
         at: "shared/src/ledger/write.rs",
-        of: &["transact_write_items"],
+        of: &["get_item", "transact_write_items"],
         by: Ledger(&["apply"]),
         on: &[TABLE],
         under: OWN_KEYS,

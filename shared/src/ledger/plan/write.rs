@@ -67,3 +67,10 @@ impl Write {
         }
     }
 }
+
+impl Tried {
+    /// Whether it is the write of the call's record.
+    pub fn is_call(&self) -> bool {
+        self.kind == Kind::Call
+    }
+}
