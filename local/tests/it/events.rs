@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use local::origin;
 use local::sample::{self, Sample};
-use local::stack::{self, Options};
+use local::stack::{self, BUCKET, Options};
 use query::Query;
 use serde_json::Value;
+use shared::aws::Bucket;
 use shared::event::BodyFormat;
 use shared::lambda::{self, ApiGatewayV2httpRequest};
 use shared::provider::Provider;
@@ -88,7 +89,8 @@ async fn the_events_of_the_read_api_are_answered() -> anyhow::Result<()> {
 async fn the_event_of_the_api_for_acting_is_answered() -> anyhow::Result<()> {
     let bed = Bed::start().await?;
     let sources = Sources::from_json(&Options::in_memory()?.sources)?;
-    let upkeep = Upkeep::new(bed.stack.ledger.clone(), sources);
+    let bucket = Bucket { client: bed.stack.aws.s3(), name: BUCKET.to_owned() };
+    let upkeep = Upkeep::new(bed.stack.ledger.clone(), bucket, sources);
     let event: ApiGatewayV2httpRequest = serde_json::from_value(committed("upkeep-replay")?)?;
     let answer = lambda::answer(|request| upkeep.respond(request, Timestamp::now()), event).await;
     let body =

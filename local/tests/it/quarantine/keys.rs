@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use http::Method;
-use local::stack::TABLE;
+use local::stack::{BUCKET, TABLE};
 use serde_json::{Value, json};
+use shared::aws::Bucket;
 use shared::ledger::key;
 use shared::provider::Provider;
 use shared::sources::Sources;
@@ -15,7 +16,9 @@ use crate::watch::lines_with;
 
 /// Replays with other sources than the delivery came with.
 async fn replay(bed: &Bed, sources: &Value, id: &str, query: &str) -> anyhow::Result<(u16, Value)> {
-    let upkeep = Upkeep::new(bed.stack.ledger.clone(), Sources::from_json(&sources.to_string())?);
+    let bucket = Bucket { client: bed.stack.aws.s3(), name: BUCKET.to_owned() };
+    let sources = Sources::from_json(&sources.to_string())?;
+    let upkeep = Upkeep::new(bed.stack.ledger.clone(), bucket, sources);
     let mut request = post("/", &[("authorization", super::BEARER)], "");
     request.method = Method::POST;
     let request = shared::lambda::Request {

@@ -8,6 +8,7 @@ use http::Method;
 use jiff::Timestamp;
 use local::gateway::{self, HttpRequest};
 use local::stack::{BUCKET, TABLE, aws};
+use shared::aws::Bucket;
 use shared::lambda::{ApiGatewayV2httpRequest, Request};
 use shared::ledger::Ledger;
 use shared::provider::Provider;
@@ -52,10 +53,12 @@ impl Late {
             })
         };
         let table = proxy::start(bed.stack.dynamodb, decide).await?;
-        let ledger = Ledger::new(&aws(table, bed.stack.s3), TABLE, BUCKET, 400);
+        let aws = aws(table, bed.stack.s3);
+        let ledger = Ledger::new(&aws, TABLE, BUCKET, 400);
         let sources = Sources::from_json(&sources().to_string())?;
         let webhook = Webhook::new(Provider::Telnyx, sources.clone(), ledger.clone());
-        Ok(Self { webhook, upkeep: Upkeep::new(ledger, sources), came, let_go })
+        let bucket = Bucket { client: aws.s3(), name: BUCKET.to_owned() };
+        Ok(Self { webhook, upkeep: Upkeep::new(ledger, bucket, sources), came, let_go })
     }
 
     /// Does something, late. Returns the answer as it is told in the table of this test.

@@ -138,7 +138,8 @@ async fn the_schedule_replays_what_a_newer_version_wrote_once_it_can_be_read() -
     // One that waits for another reason is left alone.
     deliver(&bed, "CallSid=d&CallStatus=completed&CallbackSource=s", 4_000).await?;
     let sources = shared::sources::Sources::from_json(&super::sources().to_string())?;
-    let upkeep = upkeep::Upkeep::new(bed.stack.ledger.clone(), sources);
+    let bucket = shared::aws::Bucket { client: bed.stack.aws.s3(), name: BUCKET.to_owned() };
+    let upkeep = upkeep::Upkeep::new(bed.stack.ledger.clone(), bucket, sources);
     let run = async || {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
         let run = upkeep.scheduled(jiff::Timestamp::now(), deadline).await;
