@@ -1,11 +1,10 @@
 //! The codes of reasons as sentences for a person: what happened, and what to do now.
 
 /// The reasons for which a delivery is in quarantine.
-pub(crate) const QUARANTINE: [&str; 11] = [
+pub(crate) const QUARANTINE: [&str; 10] = [
     "body_unreadable",
     "call_id_missing",
     "call_id_too_long",
-    "account_mismatch",
     "stale",
     "future",
     "newer_format",
@@ -25,9 +24,6 @@ pub(crate) fn of_quarantined(reason: Option<&str>) -> &'static str {
             "The body does not say which call it is about; read it, then replay or discard it."
         }
         "call_id_too_long" => "The body names its call by an id that is too long; read it, then discard it.",
-        "account_mismatch" => {
-            "The body is of another account than the one that its source is pinned to; correct the source and replay it, or discard it."
-        }
         "stale" => {
             "It was signed long before it arrived, and its source puts late deliveries here; replay it to apply it."
         }

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use shared::api::{self, Waiting, not_waiting, unavailable};
+use shared::aws::Bucket;
 use shared::ledger::Ledger;
 use shared::ledger::audit::Action;
 use shared::ledger::quarantine::Discarded;
@@ -13,6 +14,7 @@ use shared::timestamp::Timestamp;
 /// Puts a delivery that waits in quarantine aside. Its evidence is kept until it expires.
 pub(crate) async fn discard(
     ledger: &Ledger,
+    bucket: &Bucket,
     reader: &Reader,
     quarantine_id: &str,
     now: Timestamp,
@@ -24,7 +26,7 @@ pub(crate) async fn discard(
     if found.is_some() {
         api::note(ledger, reader, Action::Discarded, waiting.about(call_id.as_deref()), now).await?;
     }
-    match ledger.discard(&waiting.key, now).await.map_err(|error| unavailable(&error))? {
+    match ledger.discard(bucket, &waiting.key, now).await.map_err(|error| unavailable(&error))? {
         Discarded::Done => {
             Ok(Reply::json(StatusCode::OK, &json!({ "status": "discarded", "call_id": call_id })))
         }

@@ -1,7 +1,7 @@
 //! The schedule: erasures that are due again, and what is older than it is to be kept.
 
 use shared::ledger::StoreError;
-use shared::ledger::erase::DueAgain;
+use shared::ledger::erase::Place;
 use shared::ledger::key::WORK_SHARDS;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ impl Upkeep {
     ) -> Result<(), StoreError> {
         let (mut erased, mut unavailable) = (0_u64, None);
         for shard in 0..WORK_SHARDS {
-            let mut last: Option<DueAgain> = None;
+            let mut last: Option<Place> = None;
             loop {
                 let page = self.ledger.erasures_due(shard, now, last.as_ref(), PAGE).await?;
                 let Some(end) = page.last().cloned() else { break };

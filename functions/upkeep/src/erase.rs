@@ -31,9 +31,12 @@ impl Upkeep {
     ) -> Result<Reply, Problem> {
         reader.may_with(Right::Erase, call.provider(), call.source())?;
         let (provider, source, call_id) = call.parts().ok_or_else(call_unknown)?;
+        let pk = key::call(provider.name(), source, &call_id).pk;
+        if !self.ledger.has_anything(&pk).await.map_err(|error| unavailable(&error))? {
+            return Err(call_unknown());
+        }
         let about = About::Call(provider, source, &call_id);
         api::note(&self.ledger, reader, Action::Erased, about, now).await?;
-        let pk = key::call(provider.name(), source, &call_id).pk;
         let erased = timeout(DEADLINE, self.ledger.erase_call(&self.bucket, &pk, now)).await;
         let erasure = in_time(erased)?.ok_or_else(call_unknown)?;
         Ok(receipt(&erasure, "path", &path::call(provider.name(), source, &call_id)))
@@ -47,21 +50,19 @@ impl Upkeep {
         now: Timestamp,
     ) -> Result<Reply, Problem> {
         let waiting = Waiting::of(quarantine_id, reader, Right::Erase)?;
-        let found = self.ledger.quarantined(&waiting.key).await.map_err(|error| unavailable(&error))?;
-        let call_id = found.and_then(|found| found.call_id);
-        api::note(&self.ledger, reader, Action::Erased, waiting.about(call_id.as_deref()), now).await?;
+        let found = self.ledger.erasable(&waiting.key).await.map_err(|error| unavailable(&error))?;
+        if let Some(found) = found {
+            let call_id = found.call_id;
+            api::note(&self.ledger, reader, Action::Erased, waiting.about(call_id.as_deref()), now).await?;
+        }
         let erased = timeout(DEADLINE, self.ledger.erase_delivery(&self.bucket, &waiting.key, now)).await;
         let erasure = in_time(erased)?.ok_or_else(not_waiting)?;
         Ok(receipt(&erasure, "quarantine_id", quarantine_id))
     }
 
-    /// Erases a delivery that waits for a call that was erased.
-    pub(crate) async fn erase_kept(&self, key: &Key, now: Timestamp) -> Result<(), Problem> {
-        // In the call's own partition, the tombstone stands for it, too.
-        let erased = match self.ledger.erase_delivery(&self.bucket, key, now).await {
-            Ok(None) if key.names_a_call() => self.ledger.erase_call(&self.bucket, &key.pk, now).await,
-            erased => erased,
-        };
+    /// Deletes what is left of a delivery that was erased, or whose call was.
+    pub(crate) async fn finish_erasure(&self, key: &Key) -> Result<(), Problem> {
+        let erased = self.ledger.erase_again_of(&self.bucket, key).await;
         erased.map(|_| ()).map_err(|error| unavailable(&error))
     }
 }

@@ -30,6 +30,7 @@ mod rebuild;
 mod newer;
 mod erase;
 mod due;
+mod spare;
 mod retention;
 
 pub use retention::Retention;
@@ -106,9 +107,10 @@ impl Upkeep {
         self.sources.keep_fresh().await;
         // Boxed, since the compiler limits how deep futures can be nested. One that fails does not hold up the others.
         let again = Box::pin(self.erase_what_is_due(now, deadline)).await;
+        let spare = Box::pin(self.clear_spares(now, deadline)).await;
         let old = Box::pin(self.erase_what_is_old(now, deadline)).await;
         let newer = Box::pin(self.replay_newer(now, deadline)).await;
-        Ok(again.and(old).and(newer)?)
+        Ok(again.and(spare).and(old).and(newer)?)
     }
 
     async fn act(
@@ -121,7 +123,7 @@ impl Upkeep {
         match route {
             Route::Replay(id) => Box::pin(self.replay(reader, id, &request.query, now)).await,
             Route::Rebuild(call) => Box::pin(self.rebuild(reader, call, now)).await,
-            Route::Discard(id) => discard::discard(&self.ledger, reader, id, now).await,
+            Route::Discard(id) => discard::discard(&self.ledger, &self.bucket, reader, id, now).await,
             Route::EraseCall(call) => Box::pin(self.erase_call(reader, call, now)).await,
             Route::EraseDelivery(id) => Box::pin(self.erase_delivery(reader, id, now)).await,
         }

@@ -39,10 +39,10 @@ impl Upkeep {
     /// Replays a delivery. What goes wrong with one is logged, and does not hold up the others.
     async fn replay_one(&self, quarantine_id: &str, now: Timestamp) {
         let Some(key) = key::of_quarantine_id(quarantine_id) else { return };
-        let kept = match self.ledger.kept(&key).await {
+        let kept = match self.ledger.kept(&self.bucket, &key).await {
             Ok(Found::Waiting(kept)) => kept,
             // An erasure that is under way deletes it.
-            Ok(Found::Settled(_) | Found::Erased | Found::Nothing) => return,
+            Ok(Found::Settled(..) | Found::Erased | Found::Nothing) => return,
             Err(error) => {
                 tracing::error!(quarantine_id, %error, "a delivery in quarantine can't be read");
                 return;

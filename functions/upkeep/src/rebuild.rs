@@ -1,5 +1,7 @@
 //! `POST /calls/…/rebuild`: makes a call's record anew from the evidence of every body that was applied to it.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::json;
 use shared::api::{self, unavailable};
@@ -11,10 +13,15 @@ use shared::path::{self, CallName};
 use shared::reader::{Reader, Right};
 use shared::record::merge;
 use shared::reply::{Problem, Reply};
+use shared::source::Source;
 use shared::timestamp::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use crate::Upkeep;
 use crate::proof::{RemovedKey, verified};
+
+/// The time that it may take. API Gateway waits thirty seconds.
+const DEADLINE: Duration = Duration::from_secs(25);
 
 /// How often it is tried while other deliveries change the call.
 const ATTEMPTS: usize = 3;
@@ -29,7 +36,7 @@ impl Upkeep {
     ) -> Result<Reply, Problem> {
         reader.may_with(Right::Act, call.provider(), call.source())?;
         let (provider, source, call_id) = call.parts().ok_or_else(unknown)?;
-        let mut noted = false;
+        let (mut noted, deadline) = (false, Instant::now() + DEADLINE);
         for _ in 0..ATTEMPTS {
             let found = self.ledger.remembered(provider, source, &call_id).await;
             let remembered = found.map_err(|error| unreadable(&error))?.ok_or_else(unknown)?;
@@ -38,7 +45,9 @@ impl Upkeep {
                 api::note(&self.ledger, reader, Action::Rebuilt, about, now).await?;
                 noted = true;
             }
-            if let Rebuilt::Done(changed) = self.rebuild_once(&remembered, &call_id, now).await? {
+            if let Rebuilt::Done(changed) =
+                timed(deadline, self.rebuild_once(&remembered, &call_id, now)).await?
+            {
                 let call_path = path::call(provider.name(), source, &call_id);
                 return Ok(Reply::json(
                     StatusCode::OK,
@@ -55,24 +64,42 @@ impl Upkeep {
         call_id: &str,
         now: Timestamp,
     ) -> Result<Rebuilt, Problem> {
-        let (mut records, mut links) = (Vec::new(), Vec::new());
-        for kept in &remembered.bodies {
+        let (mut record, mut links) = (None, Vec::new());
+        for delivery in remembered.deliveries() {
+            let kept = self.ledger.body(delivery).await.map_err(|error| unreadable(&error))?;
             let source = self.source(kept.provider, &kept.source).await?;
             // It was applied once, and keys are not for ever: the hash of the body is proof enough.
-            let verified = verified(kept, source.as_ref(), RemovedKey::Allow)?;
+            let verified = verified(&kept, source.as_ref(), RemovedKey::Allow)?;
             let source = source.unwrap_or_else(|| kept.provider.source_without_keys(&kept.source));
+            // Another account may be pinned by now.
+            let source = Source { account: None, ..source };
             match kept.provider.normalize(&source, &verified) {
                 Normalized::Event(event) if event.call_id == call_id => {
-                    let CallEvent { record, recording, .. } = *event;
-                    records.push(record);
+                    let CallEvent { record: of_body, recording, .. } = *event;
+                    record = Some(match record {
+                        None => of_body,
+                        Some(record) => merge(record, of_body),
+                    });
                     links.extend(recording);
                 }
                 _ => return Err(no_longer_read()),
             }
         }
-        let record = records.into_iter().reduce(merge).ok_or_else(no_longer_read)?;
+        let record = record.ok_or_else(no_longer_read)?;
         self.ledger.rebuild(remembered, &record, &links, now).await.map_err(|error| unreadable(&error))
     }
+}
+
+async fn timed<T>(
+    deadline: Instant,
+    rebuilt: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    timeout_at(deadline, rebuilt).await.unwrap_or_else(|_| {
+        tracing::error!("a record could not be made anew in time");
+        let message =
+            "The call has so many bodies that its record can't be made anew in time. Nothing was changed.";
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message))
+    })
 }
 
 fn unknown() -> Problem {

@@ -35,15 +35,16 @@ impl Upkeep {
     ) -> Result<Reply, Problem> {
         let waiting = Waiting::of(quarantine_id, reader, Right::Act)?;
         let removed = force(query)?;
-        let kept = match self.ledger.kept(&waiting.key).await.map_err(|error| unreadable(&error))? {
-            Found::Waiting(kept) => kept,
-            Found::Settled(outcome) => return Ok(replayed(outcome, None)),
-            Found::Erased => {
-                self.erase_kept(&waiting.key, now).await?;
-                return Err(erased());
-            }
-            Found::Nothing => return Err(not_waiting()),
-        };
+        let kept =
+            match self.ledger.kept(&self.bucket, &waiting.key).await.map_err(|error| unreadable(&error))? {
+                Found::Waiting(kept) => kept,
+                Found::Settled(outcome, call_id) => return Ok(replayed(outcome, call_id.as_deref())),
+                Found::Erased => {
+                    self.finish_erasure(&waiting.key).await?;
+                    return Err(erased());
+                }
+                Found::Nothing => return Err(not_waiting()),
+            };
         let action = match removed {
             RemovedKey::Refuse => Action::Replayed,
             RemovedKey::Allow => Action::ReplayForced,
@@ -66,10 +67,10 @@ impl Upkeep {
         let normalized = kept.provider.normalize(&source, &verified);
         let entry = Entry::again(kept, &verified, normalized, now);
         let deadline = Instant::now() + DEADLINE;
-        let outcome = self.ledger.replay(&kept.key, &entry, deadline).await;
+        let outcome = self.ledger.replay(&self.bucket, &kept.key, &entry, deadline).await;
         let outcome = outcome.map_err(|error| unavailable(&error))?.ok_or_else(not_waiting)?;
         if outcome == Outcome::Erased {
-            self.erase_kept(&kept.key, now).await?;
+            self.finish_erasure(&kept.key).await?;
             return Err(erased());
         }
         let call_id = entry.call_id().map(str::to_owned).or_else(|| kept.call_id.clone());

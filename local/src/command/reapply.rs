@@ -14,8 +14,9 @@ use super::item;
 /// After a table was brought back to an earlier time: erase again what was erased since.
 #[derive(Args)]
 #[command(after_long_help = "\
-It reads the list of erasures in the bucket, looks at every key of the table, and erases again what is back. It can be
-repeated. Run it before the table is put under a stack: docs/restore.md has the steps.
+It reads the list of erasures in the bucket and erases again what is back. What is not in the table is marked as
+erased, so that it does not come back either. It can be repeated. Run it before the table is put under a stack:
+docs/restore.md has the steps.
 
 Examples:
   call-ledger reapply-erasures                                  of `call-ledger serve` in this folder, stopped

@@ -18,14 +18,14 @@ use crate::aws::Bucket;
 use crate::timestamp::Timestamp;
 
 mod survey;
-mod objects;
+pub(super) mod objects;
 mod due;
 mod receipt;
 mod listed;
 
 pub use super::item::tombstone::{Amount, Amounts};
-pub use due::DueAgain;
-pub use listed::{ERASURES, hash_of};
+pub use due::Place;
+pub use listed::{ERASURES, Listed, Reapplied};
 pub use receipt::{Erasure, Trace};
 
 /// How often a tombstone is written only if the record is as it was seen. After that it is written in any case, so
@@ -47,7 +47,7 @@ impl Ledger {
     ) -> Result<Option<Erasure>, StoreError> {
         for tries in 0.. {
             let Survey { record, mut found, objects, keys } = self.survey(pk).await?;
-            if let Some(tombstone) = record.as_ref().and_then(Tombstone::read) {
+            if let Some(tombstone) = record.as_ref().map(tombstone).transpose()?.flatten() {
                 return self.sweep(bucket, tombstone).await.map(Some);
             }
             if record.is_none() && keys.is_empty() {
@@ -76,8 +76,8 @@ impl Ledger {
         Ok(None)
     }
 
-    /// Erases a delivery in quarantine by itself; the call that it names stays. `None` if there is no such delivery, or
-    /// it is not in quarantine any more.
+    /// Erases a delivery by itself that is in quarantine, or was put aside there; the call that it names stays. `None` if
+    /// there is no such delivery. Of a call that was erased, this returns the call's erasure.
     ///
     /// Safe to call again; see [`Ledger::erase_call`].
     ///
@@ -90,14 +90,17 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<Erasure>, StoreError> {
         loop {
-            let Some(item) = self.whole_item(key).await? else { return Ok(None) };
-            if let Some(tombstone) = Tombstone::read(&item) {
+            let Some(item) = self.whole_item(key).await? else {
+                return self.erase_again_of(bucket, key).await;
+            };
+            if let Some(tombstone) = tombstone(&item)? {
                 return self.sweep(bucket, tombstone).await.map(Some);
             }
-            if delivery::State::of(&item) != Some(delivery::State::Quarantined) {
+            if !delivery::State::of(&item).is_some_and(delivery::State::is_erasable) {
                 return Ok(None);
             }
-            let sha256 = get_bytes(&item, "body_sha256").map(hex::encode).unwrap_or_default();
+            let sha256 = get_bytes(&item, "body_sha256").map(hex::encode);
+            let sha256 = sha256.ok_or_else(|| StoreError("a delivery has no hash".to_owned()))?;
             let states = [delivery::State::Quarantined, delivery::State::Applied];
             let objects = states.map(|state| delivery::evidence_key(state, &key.pk, &sha256)).to_vec();
             let mut erased = objects::survey(bucket, &objects).await?;
@@ -124,7 +127,7 @@ impl Ledger {
     ) -> Result<Option<Erasure>, StoreError> {
         loop {
             let Some(item) = self.whole_item(key).await? else { return Ok(None) };
-            if let Some(tombstone) = Tombstone::read(&item) {
+            if let Some(tombstone) = tombstone(&item)? {
                 return self.sweep(bucket, tombstone).await.map(Some);
             }
             let objects = objects_of_recording(&item).unwrap_or_default();
@@ -137,6 +140,21 @@ impl Ledger {
                 return self.sweep(bucket, tombstone).await.map(Some);
             }
         }
+    }
+
+    /// Goes on with the erasure of a delivery, or of its call, that has begun. `None` if none has.
+    ///
+    /// # Errors
+    /// A store did not answer.
+    pub async fn erase_again_of(&self, bucket: &Bucket, key: &Key) -> Result<Option<Erasure>, StoreError> {
+        let call = key.names_a_call().then(|| key::of_record(&key.pk));
+        for key in call.iter().chain([key]) {
+            let found = self.whole_item(key).await?;
+            if let Some(tombstone) = found.as_ref().map(tombstone).transpose()?.flatten() {
+                return self.sweep(bucket, tombstone).await.map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Deletes everything that a tombstone stands for, and puts it on the list of erasures.
@@ -212,6 +230,20 @@ impl Ledger {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
         let answer = get.consistent_read(true).send().await.map_err(|error| unavailable(&error))?;
         Ok(answer.item)
+    }
+}
+
+/// Reads an item as a tombstone; `None` if it is none.
+///
+/// # Errors
+/// A newer version wrote the item, so it is not ours to replace, or a tombstone is damaged.
+fn tombstone(item: &Item) -> Result<Option<Tombstone>, StoreError> {
+    if item::is_newer(item) {
+        return Err(StoreError("a newer version wrote what is to be erased".to_owned()));
+    }
+    match Tombstone::read(item) {
+        None if is_tombstone(item) => Err(StoreError("a tombstone can't be read".to_owned())),
+        tombstone => Ok(tombstone),
     }
 }
 

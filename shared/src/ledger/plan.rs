@@ -24,8 +24,9 @@ mod replay;
 
 pub use write::{Condition, Kind, Write};
 
+pub(super) use write::Tried;
+
 use replay::Origin;
-use write::Tried;
 
 /// The result of applying a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,7 +246,10 @@ impl Planner<'_> {
     /// The delivery: new, or in place of the same body that was not applied when it came before.
     fn delivery(self, state: State, reason: Option<&str>) -> Write {
         let Self { entry, seen, retention_days } = self;
-        let item = delivery::write(entry, state, reason, retention_days);
+        let mut item = delivery::write(entry, state, reason, retention_days);
+        if let Some(waiting) = seen.delivery.as_ref().filter(|seen| waits(seen)) {
+            delivery::note_spare(&mut item, waiting, entry.applied_at);
+        }
         let condition = seen.delivery.as_ref().map_or(Condition::New, |seen| Condition::Seen {
             attribute: "state",
             value: seen.get("state").cloned(),

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::change::Changed;
+use super::erase::{Place, objects};
 use super::item::delivery::{self, State};
 use super::item::tombstone::is_tombstone;
 use super::item::{self, Item};
@@ -12,6 +13,7 @@ use super::key::{Key, of_record};
 use super::plan::{Outcome, Seen};
 use super::values::Object;
 use super::{Entry, Kept, KeptError, Ledger, StoreError};
+use crate::aws::Bucket;
 use crate::timestamp::Timestamp;
 
 /// A delivery that was looked for in quarantine.
@@ -19,8 +21,8 @@ use crate::timestamp::Timestamp;
 pub enum Found {
     /// It waits.
     Waiting(Box<Kept>),
-    /// It waited, and was applied or ignored since.
-    Settled(Outcome),
+    /// It waited, and was applied or ignored since. With its call, if it names one.
+    Settled(Outcome, Option<String>),
     /// It was erased, or its call was.
     Erased,
     /// It does not wait: it never did, or was put aside.
@@ -42,8 +44,8 @@ impl Ledger {
     ///
     /// # Errors
     /// The evidence is gone or damaged, or the stores did not answer.
-    pub async fn kept(&self, key: &Key) -> Result<Found, KeptError> {
-        let Some(item) = self.delivery_item(key).await? else {
+    pub async fn kept(&self, bucket: &Bucket, key: &Key) -> Result<Found, KeptError> {
+        let Some(item) = self.whole_item(key).await?.filter(|item| !item::is_newer(item)) else {
             let call = if key.names_a_call() { self.whole_item(&of_record(&key.pk)).await? } else { None };
             return Ok(if call.is_some_and(|call| is_tombstone(&call)) {
                 Found::Erased
@@ -59,8 +61,10 @@ impl Ledger {
             return Ok(Found::Waiting(Box::new(kept)));
         }
         let Some(outcome) = settled(&item) else { return Ok(Found::Nothing) };
-        self.clear(key, &item).await?;
-        Ok(Found::Settled(outcome))
+        self.clear(bucket, key, &item).await?;
+        let call_id =
+            item::names(&item).filter(|_| key.names_a_call()).map(|(_, _, call_id)| call_id.to_owned());
+        Ok(Found::Settled(outcome, call_id))
     }
 
     /// Applies a delivery that waits in quarantine, as its body is read now: the record, the delivery and the copy job
@@ -73,6 +77,7 @@ impl Ledger {
     /// The stores could not do it before the deadline.
     pub async fn replay(
         &self,
+        bucket: &Bucket,
         key: &Key,
         entry: &Entry,
         deadline: Instant,
@@ -86,19 +91,22 @@ impl Ledger {
         let Some(item) = self.delivery_item(key).await? else { return Ok(outcome) };
         let settled = settled(&item);
         if settled.is_some() {
-            self.clear(key, &item).await?;
+            self.clear(bucket, key, &item).await?;
         }
         // Another request may have settled it meanwhile.
         Ok(outcome.or(settled))
     }
 
-    /// Removes the object that a delivery had in quarantine, and what is left of a delivery that moved.
-    async fn clear(&self, key: &Key, item: &Item) -> Result<(), StoreError> {
+    /// Deletes every version of the object that a delivery had in quarantine, and what is left of a delivery that moved.
+    async fn clear(&self, bucket: &Bucket, key: &Key, item: &Item) -> Result<(), StoreError> {
         if let Some(object) = delivery::object_key(&key.pk, item, State::Quarantined) {
-            self.objects.delete(&object).await?;
+            objects::delete(bucket, &[object]).await?;
         }
         if !delivery::is_moved(item) {
-            return Ok(());
+            return match delivery::is_spare(item) {
+                true => self.change(key, delivery::cleared()).await.map(|_| ()),
+                false => Ok(()),
+            };
         }
         let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key.attributes()));
         let delete = delete.condition_expression("attribute_exists(moved)").send().await;
@@ -117,33 +125,53 @@ impl Ledger {
     ///
     /// # Errors
     /// The stores did not answer.
-    pub async fn discard(&self, key: &Key, now: Timestamp) -> Result<Discarded, StoreError> {
+    pub async fn discard(&self, bucket: &Bucket, key: &Key, now: Timestamp) -> Result<Discarded, StoreError> {
         let Some(item) = self.delivery_item(key).await? else { return Ok(Discarded::NotWaiting) };
         let (waiting, aside) = (State::Quarantined, State::Discarded);
         let object = |state| delivery::object_key(&key.pk, &item, state);
-        // An object that was not read is not deleted, either.
-        let mut is_spare = State::of(&item) == Some(aside);
         if State::of(&item) == Some(waiting)
             && let (Some(from), Some(to)) = (object(waiting), object(aside))
             && let Some(content) = self.objects.get(&from).await?
         {
             self.objects.put(&Object { key: to, content }).await?;
-            is_spare = true;
         }
         let retention =
             SignedDuration::from_hours(24 * i64::try_from(self.retention_days).unwrap_or(i64::MAX / 24));
         let expires_at = now.checked_add(retention).unwrap_or(Timestamp::MAX);
-        let found = match self.change(key, delivery::discard(expires_at)).await? {
+        let found = match self.change(key, delivery::discard(&item, now, expires_at)).await? {
             Changed::Done(item) => Some(item),
             Changed::Unmet(found) => found,
         };
-        if found.as_ref().and_then(State::of) != Some(aside) {
-            return Ok(Discarded::NotWaiting);
+        match found.filter(|found| State::of(found) == Some(aside)) {
+            Some(found) => self.clear(bucket, key, &found).await.map(|()| Discarded::Done),
+            None => Ok(Discarded::NotWaiting),
         }
-        if let Some(from) = object(waiting).filter(|_| is_spare) {
-            self.objects.delete(&from).await?;
+    }
+
+    /// A page of the deliveries of a shard that are in quarantine no more, and whose objects there are still to be
+    /// deleted. `after` is the last one of the page before.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn spares(
+        &self,
+        shard: u64,
+        now: Timestamp,
+        after: Option<&Place>,
+        limit: i32,
+    ) -> Result<Vec<Place>, StoreError> {
+        self.places_due(delivery::SPARE, shard, now, after, limit).await
+    }
+
+    /// Deletes the object that a delivery had in quarantine.
+    ///
+    /// # Errors
+    /// The stores did not answer.
+    pub async fn clear_spare(&self, bucket: &Bucket, key: &Key) -> Result<(), StoreError> {
+        match self.delivery_item(key).await? {
+            Some(item) if delivery::is_spare(&item) => self.clear(bucket, key, &item).await,
+            _ => Ok(()),
         }
-        Ok(Discarded::Done)
     }
 
     /// A DELIVERY item that this version may write over.

@@ -1,6 +1,7 @@
 //! A call's record made anew from the evidence of every body that was ever applied to it.
 
-use futures_util::future::try_join_all;
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::item::call::{self, Call, NewCall};
@@ -14,10 +15,7 @@ use super::{Kept, KeptError, Ledger, unavailable};
 use crate::event::RecordingLink;
 use crate::provider::Provider;
 use crate::record::Record;
-use crate::timestamp::{Timestamp, rfc3339};
-
-/// The number of bodies that are read from the bucket at a time.
-const READS_AT_ONCE: usize = 16;
+use crate::timestamp::Timestamp;
 
 /// The most writes of a transaction.
 const MAX_WRITES: usize = 100;
@@ -25,8 +23,8 @@ const MAX_WRITES: usize = 100;
 /// A call with the evidence of every body that was applied to it.
 #[derive(Debug)]
 pub struct Remembered {
-    /// Every body, in the order in which they were applied.
-    pub bodies: Vec<Kept>,
+    /// The deliveries, in the order in which they were applied. Their evidence is packed, or in the bucket.
+    deliveries: Vec<Item>,
     provider: Provider,
     key: Key,
     call: Call,
@@ -40,7 +38,7 @@ pub enum Rebuilt {
     /// The record is made anew. These fields have another value now, as dotted paths; it is not written if there are
     /// none.
     Done(Vec<String>),
-    /// The call was changed meanwhile, and nothing was written.
+    /// The call was changed meanwhile and nothing was written, or there is more to write.
     Changed,
 }
 
@@ -77,21 +75,19 @@ impl Ledger {
         let call = call::read(found);
         // Where the list of bodies is damaged, it can't be told whether all are there.
         let applied = call.applied.as_ref().ok_or(KeptError::Expired)?;
-        let mut deliveries = Vec::new();
-        for body in applied.bodies() {
-            let wanted = key::delivery_sk(&body);
-            deliveries.push(items.iter().find(|item| sk(item) == wanted).ok_or(KeptError::Expired)?);
-        }
-        let mut bodies = Vec::with_capacity(deliveries.len());
-        for some in deliveries.chunks(READS_AT_ONCE) {
-            let read = |item| {
-                let state = State::of(item).unwrap_or(State::Applied);
-                Kept::read(item, state, &self.objects)
-            };
-            bodies.extend(try_join_all(some.iter().copied().map(read)).await?);
-        }
         let jobs = items.iter().map(sk).filter(|sk| sk.starts_with(RECORDING_PREFIX)).collect();
-        Ok(Some(Remembered { bodies, provider, key, call, jobs }))
+        let mut items: HashMap<String, Item> = items.into_iter().map(|item| (sk(&item), item)).collect();
+        let wanted = applied.bodies().map(|body| items.remove(&key::delivery_sk(&body)));
+        let deliveries = wanted.collect::<Option<Vec<_>>>().ok_or(KeptError::Expired)?;
+        Ok(Some(Remembered { deliveries, provider, key, call, jobs }))
+    }
+
+    /// Reads the evidence of one of the deliveries of a call, so that no more than one body is in memory.
+    ///
+    /// # Errors
+    /// The evidence is gone or damaged, or the stores did not answer.
+    pub async fn body(&self, delivery: &Item) -> Result<Kept, KeptError> {
+        Kept::read(delivery, State::of(delivery).unwrap_or(State::Applied), &self.objects).await
     }
 
     /// Writes another record in place of a call's, under its revision: what today's code reads in all of its bodies.
@@ -108,7 +104,6 @@ impl Ledger {
     ) -> Result<Rebuilt, KeptError> {
         let Remembered { provider, key, call, jobs, .. } = remembered;
         let applied = call.applied.as_ref().ok_or(KeptError::Expired)?;
-        let at = rfc3339(now);
         let written = call::write(&NewCall {
             provider: *provider,
             pk: &key.pk,
@@ -117,7 +112,8 @@ impl Ledger {
             applied,
             revision: call.columns.revision + 1,
             first_seen_at: &call.first_seen_at,
-            updated_at: &at,
+            // No delivery was applied.
+            updated_at: &call.columns.updated_at,
         });
         let written =
             written.map_err(|_| KeptError::Damaged("the record does not fit in an item".to_owned()))?;
@@ -135,13 +131,22 @@ impl Ledger {
         for object in &written.objects {
             self.objects.put(object).await?;
         }
+        let is_all = writes.len() <= MAX_WRITES;
         writes.truncate(MAX_WRITES);
         match self.transact(writes, &new_token()).await {
-            Ok(()) => Ok(Rebuilt::Done(changed)),
+            Ok(()) if is_all => Ok(Rebuilt::Done(changed)),
+            Ok(()) => Ok(Rebuilt::Changed),
             Err(Failure::Cancelled(_)) => Ok(Rebuilt::Changed),
             Err(Failure::Refused) => Err(KeptError::Damaged("the table refuses the record".to_owned())),
             Err(Failure::Transient(error)) => Err(error.into()),
         }
+    }
+}
+
+impl Remembered {
+    /// The deliveries, in the order in which they were applied; see [`Ledger::body`].
+    pub fn deliveries(&self) -> &[Item] {
+        &self.deliveries
     }
 }
 

@@ -50,12 +50,11 @@ pub struct Object {
     pub content: Bytes,
 }
 
-/// Puts objects into the bucket, reads them back and deletes them.
+/// Puts objects into the bucket, and reads them back.
 #[derive(Clone, Debug)]
 pub(super) struct ObjectStore {
     put: Operation<Object, (), RefusedError>,
     get: Operation<String, Bytes, RefusedError>,
-    delete: Operation<String, (), RefusedError>,
 }
 
 impl ObjectStore {
@@ -73,16 +72,13 @@ impl ObjectStore {
                 body: content,
             })
         };
-        let bare = |method| {
-            move |key: String| {
-                Ok(Unsigned { method, path: format!("/{key}"), headers: Vec::new(), body: Bytes::new() })
-            }
+        let get = |key: String| {
+            Ok(Unsigned { method: "GET", path: format!("/{key}"), headers: Vec::new(), body: Bytes::new() })
         };
         let bucket = || aws.bucket(bucket);
         Self {
             put: bucket().operation("PutObject", put, |_| Ok(())),
-            get: bucket().operation("GetObject", bare("GET"), |body| Ok(Bytes::copy_from_slice(body))),
-            delete: bucket().operation("DeleteObject", bare("DELETE"), |_| Ok(())),
+            get: bucket().operation("GetObject", get, |body| Ok(Bytes::copy_from_slice(body))),
         }
     }
 
@@ -109,12 +105,6 @@ impl ObjectStore {
                 cause => Err(StoreError(format!("the bucket: {cause}"))),
             },
         }
-    }
-
-    /// Deletes an object, which may be gone already.
-    pub(super) async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        let deleted = self.delete.invoke(key.to_owned()).await;
-        deleted.map_err(|error| StoreError(format!("the bucket: {}", cause(&error))))
     }
 }
 

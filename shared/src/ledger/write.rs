@@ -101,13 +101,13 @@ impl Ledger {
                 Err(Failure::Cancelled(reasons)) => {
                     token = new_token();
                     losses += 1;
-                    let mut is_told = true;
+                    // In a conflict, it may be that nothing else was looked at.
+                    let is_told = !reasons.iter().any(|reason| reason.code() == Some("TransactionConflict"));
                     for (tried, reason) in tried.iter().zip(reasons) {
                         match reason.code() {
                             Some("ConditionalCheckFailed") => seen.learn(tried, reason.item),
-                            Some("None") => seen.learn_free(tried),
-                            // What is there was not looked at.
-                            _ => is_told = false,
+                            _ if is_told => seen.learn_free(tried),
+                            _ => {}
                         }
                     }
                     // The first time it is usually an earlier delivery of the call, and now its items are known.

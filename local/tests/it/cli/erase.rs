@@ -83,7 +83,7 @@ async fn erasures_are_reapplied_to_a_folder() -> anyhow::Result<()> {
         reapplied.stdout,
         reapplied.stderr
     );
-    assert!(reapplied.stdout.contains("1 of the erasures are in"), "{}", reapplied.stdout);
+    assert!(reapplied.stdout.contains("1 of them are of something in this table"), "{}", reapplied.stdout);
     let item =
         run(folder.path(), &["item", "CALL#sautikit#default#01900000-0000-7000-8000-000000000003"]).await?;
     assert!(

@@ -105,6 +105,26 @@ async fn a_delivery_that_names_no_call_is_erased_by_itself() -> anyhow::Result<(
 }
 
 #[tokio::test]
+async fn what_was_put_aside_can_be_erased_and_what_is_not_there_leaves_no_entry() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let path = format!("/quarantine/{}", scene.quarantine_id().await?);
+    assert_eq!(send(&scene, Method::POST, &format!("{path}/discard"), QUERY_TOKEN).await?.0, 200);
+    let unknown = "/calls/telnyx/default/nobody-knows-it";
+    assert_eq!(send(&scene, Method::DELETE, unknown, ERASER_TOKEN).await?.0, 404);
+    let (status, receipt) = send(&scene, Method::DELETE, &path, ERASER_TOKEN).await?;
+    assert_eq!((status, &receipt["erased"]["large_bodies"]["count"]), (200, &json!(1)), "{receipt}");
+    let trail = scene.bed.client.get("/audit").await?.body;
+    let actions: Vec<_> =
+        trail["entries"].as_array().into_iter().flatten().map(|entry| &entry["action"]).collect();
+    assert_eq!(actions, ["erased", "discarded"], "{trail}");
+    // With the call, its tombstone goes, too. The receipt is then the call's.
+    let call = send(&scene, Method::DELETE, &call(), ERASER_TOKEN).await?.1;
+    let (status, again) = send(&scene, Method::DELETE, &path, ERASER_TOKEN).await?;
+    assert_eq!((status, &again["erased"]), (200, &call["erased"]));
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_erased_call_is_not_replayed_and_not_rebuilt() -> anyhow::Result<()> {
     let scene = Scene::new().await?;
     let path = format!("/quarantine/{}/replay", scene.quarantine_id().await?);

@@ -1,6 +1,7 @@
 //! A table is brought back to a time before an erasure: what was erased is erased again.
 
 use local::stack::{BUCKET, TABLE};
+use shared::ledger::key::of_record;
 
 use super::scene::{Gate, Scene};
 
@@ -27,6 +28,10 @@ async fn what_was_erased_stays_erased_after_a_restore() -> anyhow::Result<()> {
     let again = local::reapply::run(&scene.bed.stack.aws, TABLE, BUCKET, |_| {}).await?;
     assert_eq!((again.listed, again.erased), (1, 1));
     scene.is_gone().await?;
+    // A table of a time before the call has not even a tombstone.
+    client.delete_item().table_name(TABLE).set_key(Some(of_record(&scene.pk()).attributes())).send().await?;
+    let told = local::reapply::run(&scene.bed.stack.aws, TABLE, BUCKET, |_| {}).await?;
+    assert_eq!((told.listed, told.erased), (1, 0));
     assert_eq!(scene.deliver(&scene.completed("e1"), 0).await?["status"], "ignored");
     let calls = scene.bed.items_of("CALL").await?;
     assert_eq!(calls.len(), 2, "the other call stays");

@@ -24,7 +24,11 @@ const OWN_KEYS: &[&str] = &["CALL#<reader>#*", "EVENT#<reader>#*"];
 const ALL_KEYS: &[&str] = &["EVENT#*", "CALL#*"];
 
 /// The functions of the ledger that erase.
-const ERASE: &[&str] = &["erase_call", "erase_delivery", "erase_recording", "erase_again"];
+const ERASE: &[&str] =
+    &["erase_call", "erase_delivery", "erase_recording", "erase_again", "erase_again_of", "reapply"];
+
+/// The functions of the ledger that delete what quarantine has left in the bucket.
+const CLEAR: &[&str] = &["discard", "kept", "replay", "clear_spare"];
 
 /// Who reaches a call.
 pub(super) enum By {
@@ -67,13 +71,6 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/write.rs",
         of: &["get_item"],
-        by: Ledger(&["apply"]),
-        on: &[TABLE],
-        under: OWN_KEYS,
-    },
-    Calls {
-        at: "shared/src/ledger/write.rs",
-        of: &["get_item"],
         by: Ledger(&["replay"]),
         on: &[TABLE],
         under: &[],
@@ -95,7 +92,14 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/erase.rs",
         of: &["get_item"],
-        by: Ledger(&["erase_delivery", "erase_recording", "erase_again", "has_record", "kept"]),
+        by: Ledger(&[
+            "erase_delivery",
+            "erase_recording",
+            "erase_again",
+            "erase_again_of",
+            "has_record",
+            "kept",
+        ]),
         on: &[TABLE],
         under: &[],
     },
@@ -103,6 +107,13 @@ pub(super) const CALLS: &[Calls] = &[
         at: "shared/src/ledger/erase/survey.rs",
         of: &["query"],
         by: Ledger(ERASE),
+        on: &[TABLE],
+        under: &[],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/survey.rs",
+        of: &["query"],
+        by: Ledger(&["has_anything"]),
         on: &[TABLE],
         under: &[],
     },
@@ -128,6 +139,20 @@ pub(super) const CALLS: &[Calls] = &[
         under: &[],
     },
     Calls {
+        at: "shared/src/ledger/erase/objects.rs",
+        of: &["list_object_versions"],
+        by: Ledger(CLEAR),
+        on: &[BUCKET],
+        under: &["recordings/*", "values/*", "evidence/*", "quarantine/*"],
+    },
+    Calls {
+        at: "shared/src/ledger/erase/objects.rs",
+        of: &["delete_object"],
+        by: Ledger(CLEAR),
+        on: &[QUARANTINE],
+        under: &[],
+    },
+    Calls {
         at: "shared/src/ledger/values.rs",
         of: &["put_object"],
         by: Ledger(ERASE),
@@ -137,7 +162,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/erase/due.rs",
         of: &["query"],
-        by: Ledger(&["erasures_due"]),
+        by: Ledger(&["erasures_due", "spares"]),
         on: &[WORK],
         under: &[],
     },
@@ -214,7 +239,7 @@ pub(super) const CALLS: &[Calls] = &[
     },
     Calls {
         at: "shared/src/ledger/values.rs",
-        of: &["get_object", "delete_object"],
+        of: &["get_object"],
         by: Ledger(&["discard", "kept", "replay"]),
         on: &[QUARANTINE],
         under: &[],
@@ -222,7 +247,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/values.rs",
         of: &["get_object"],
-        by: Ledger(&["remembered"]),
+        by: Ledger(&["body"]),
         on: &[EVIDENCE, QUARANTINE],
         under: &[],
     },
@@ -236,7 +261,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/quarantine.rs",
         of: &["delete_item"],
-        by: Ledger(&["kept", "replay"]),
+        by: Ledger(CLEAR),
         on: &[TABLE],
         under: ALL_KEYS,
     },
@@ -257,7 +282,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/change.rs",
         of: &["update_item"],
-        by: Ledger(&["discard"]),
+        by: Ledger(CLEAR),
         on: &[TABLE],
         under: ALL_KEYS,
     },
@@ -271,7 +296,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/read/raw.rs",
         of: &["query"],
-        by: Ledger(&["delivery", "quarantined", "discard", "kept", "replay"]),
+        by: Ledger(&["delivery", "quarantined", "erasable", "discard", "replay", "clear_spare"]),
         on: &[TABLE],
         under: &[],
     },

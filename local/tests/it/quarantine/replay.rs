@@ -67,27 +67,33 @@ async fn a_body_that_finds_its_call_moves_there_with_its_evidence() -> anyhow::R
 }
 
 #[tokio::test]
-async fn what_a_crash_has_left_is_removed_by_the_next_replay() -> anyhow::Result<()> {
-    let bed = bed().await?;
-    let noise: String = (0..60_000).map(|_| fastrand::alphanumeric()).collect();
-    deliver(&bed, &format!("{BODY}&Noise={noise}"), 4_000).await?;
-    let id = unread(&bed).await?;
-    let deliveries = bed.items_of("DELIVERY").await?;
-    let waiting = deliveries.first().context("no delivery")?.clone();
-    let [object] = &objects(&bed).await?[..] else { anyhow::bail!("not one object") };
-    act(&bed, &format!("/quarantine/{id}/replay")).await?;
-    // As it is between the transaction and what follows.
-    let mut left = waiting;
-    for gone in ["evidence", "work_shard", "work_due", "reason"] {
-        left.remove(gone);
+async fn what_a_crash_has_left_is_removed_by_the_next_replay_or_by_the_schedule() -> anyhow::Result<()> {
+    for by_schedule in [false, true] {
+        let bed = bed().await?;
+        let noise: String = (0..60_000).map(|_| fastrand::alphanumeric()).collect();
+        deliver(&bed, &format!("{BODY}&Noise={noise}"), 4_000).await?;
+        let id = unread(&bed).await?;
+        let deliveries = bed.items_of("DELIVERY").await?;
+        let waiting = deliveries.first().context("no delivery")?.clone();
+        let [object] = &objects(&bed).await?[..] else { anyhow::bail!("not one object") };
+        act(&bed, &format!("/quarantine/{id}/replay")).await?;
+        // As it is between the transaction and what follows.
+        let mut left = waiting;
+        left.remove("reason");
+        let shard = text(&left, "work_shard").replace("quarantined#", "spare#");
+        left.insert("work_shard".to_owned(), AttributeValue::S(shard));
+        left.insert("state".to_owned(), AttributeValue::S("applied".to_owned()));
+        left.insert("moved".to_owned(), AttributeValue::Bool(true));
+        bed.stack.aws.dynamodb().put_item().table_name(TABLE).set_item(Some(left)).send().await?;
+        bed.stack.aws.s3().put_object().bucket(BUCKET).key(object).body(b"x".to_vec().into()).send().await?;
+        if by_schedule {
+            schedule(&bed).await?;
+        } else {
+            let again = act(&bed, &format!("/quarantine/{id}/replay")).await?;
+            assert_eq!(said(&again), (200, "duplicate".to_owned()));
+        }
+        assert_eq!((bed.items_of("DELIVERY").await?.len(), versions_in_quarantine(&bed).await?), (1, 0));
     }
-    left.insert("state".to_owned(), AttributeValue::S("applied".to_owned()));
-    left.insert("moved".to_owned(), AttributeValue::Bool(true));
-    bed.stack.aws.dynamodb().put_item().table_name(TABLE).set_item(Some(left)).send().await?;
-    bed.stack.aws.s3().put_object().bucket(BUCKET).key(object).body(b"x".to_vec().into()).send().await?;
-    assert_eq!(said(&act(&bed, &format!("/quarantine/{id}/replay")).await?), (200, "duplicate".to_owned()));
-    assert_eq!(bed.items_of("DELIVERY").await?.len(), 1);
-    assert!(objects(&bed).await?.iter().all(|key| !key.starts_with("quarantine/")));
     Ok(())
 }
 
@@ -120,6 +126,41 @@ async fn what_still_can_not_be_read_stays_and_what_is_discarded_expires() -> any
     Ok(())
 }
 
+/// Runs the schedule once.
+async fn schedule(bed: &Bed) -> anyhow::Result<()> {
+    let sources = shared::sources::Sources::from_json(&super::sources().to_string())?;
+    let bucket = shared::aws::Bucket { client: bed.stack.aws.s3(), name: BUCKET.to_owned() };
+    let upkeep = upkeep::Upkeep::new(bed.stack.ledger.clone(), bucket, sources);
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    let run = upkeep.scheduled(jiff::Timestamp::now(), deadline).await;
+    run.map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+/// The number of versions of objects in quarantine, markers of a deletion among them.
+async fn versions_in_quarantine(bed: &Bed) -> anyhow::Result<usize> {
+    let list = bed.stack.aws.s3().list_object_versions().bucket(BUCKET).prefix("quarantine/").send().await?;
+    Ok(list.versions().len() + list.delete_markers().len())
+}
+
+#[tokio::test]
+async fn the_schedule_deletes_what_quarantine_has_left_in_the_bucket() -> anyhow::Result<()> {
+    let noise: String = (0..60_000).map(|_| fastrand::alphanumeric()).collect();
+    let body = format!("{BODY}&Noise={noise}");
+    // Whoever receives a delivery may not delete.
+    let bed = bed().await?;
+    assert_eq!(deliver(&bed, &body, 4_000).await?, "quarantined");
+    assert_eq!(deliver(&bed, &body, 0).await?, "accepted");
+    assert_eq!((waiting(&bed).await?, versions_in_quarantine(&bed).await?), (vec![], 1));
+    schedule(&bed).await?;
+    assert_eq!(versions_in_quarantine(&bed).await?, 0);
+    assert!(!bed.items_of("DELIVERY").await?[0].contains_key("work_shard"));
+    let call = bed.call(Provider::Telnyx, "c").await?;
+    let delivery_id = call["deliveries"][0]["delivery_id"].as_str().context("no id")?;
+    let raw = bed.client.get(&format!("/calls/telnyx/default/c/deliveries/{delivery_id}")).await?;
+    assert_eq!(raw.body["body"], body);
+    Ok(())
+}
+
 async fn set_format(bed: &Bed, format: u32) -> anyhow::Result<()> {
     let call = shared::ledger::key::call("telnyx", "default", "c");
     let update = bed.stack.aws.dynamodb().update_item().table_name(TABLE).set_key(Some(call.attributes()));
@@ -137,18 +178,10 @@ async fn the_schedule_replays_what_a_newer_version_wrote_once_it_can_be_read() -
     assert_eq!(deliver(&bed, BODY, 0).await?, "quarantined");
     // One that waits for another reason is left alone.
     deliver(&bed, "CallSid=d&CallStatus=completed&CallbackSource=s", 4_000).await?;
-    let sources = shared::sources::Sources::from_json(&super::sources().to_string())?;
-    let bucket = shared::aws::Bucket { client: bed.stack.aws.s3(), name: BUCKET.to_owned() };
-    let upkeep = upkeep::Upkeep::new(bed.stack.ledger.clone(), bucket, sources);
-    let run = async || {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-        let run = upkeep.scheduled(jiff::Timestamp::now(), deadline).await;
-        run.map_err(|error| anyhow::anyhow!("{error}"))
-    };
-    run().await?;
+    schedule(&bed).await?;
     assert_eq!(states(&bed).await?, ["applied", "quarantined", "quarantined"]);
     set_format(&bed, 1).await?;
-    run().await?;
+    schedule(&bed).await?;
     assert_eq!(states(&bed).await?, ["applied", "applied", "quarantined"]);
     assert_eq!(bed.call(Provider::Telnyx, "c").await?["status"], "completed");
     Ok(())

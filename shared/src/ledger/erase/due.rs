@@ -1,4 +1,4 @@
-//! Tombstones that are due: what they stand for is deleted again.
+//! Tombstones that are due: what they stand for is deleted again. And the places of whatever is due.
 
 use super::{Bucket, Key, Ledger, StoreError, Timestamp, Tombstone, item, text, unavailable};
 use crate::ledger::item::tombstone::{STATE, WORK, next};
@@ -8,10 +8,10 @@ use crate::timestamp::rfc3339;
 
 const WORK_INDEX: &str = "work";
 
-/// A tombstone that is due: its key, and its place in the `work` index.
+/// Something that is due: its key, and its place in the `work` index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueAgain {
-    /// The tombstone's key.
+pub struct Place {
+    /// The item's key.
     pub key: Key,
     /// Since when it is due, as text.
     work_due: String,
@@ -27,10 +27,22 @@ impl Ledger {
         &self,
         shard: u64,
         now: Timestamp,
-        after: Option<&DueAgain>,
+        after: Option<&Place>,
         limit: i32,
-    ) -> Result<Vec<DueAgain>, StoreError> {
-        let work_shard = format!("{WORK}#{shard}");
+    ) -> Result<Vec<Place>, StoreError> {
+        self.places_due(WORK, shard, now, after, limit).await
+    }
+
+    /// A page of what is due of a kind in the `work` index.
+    pub(in crate::ledger) async fn places_due(
+        &self,
+        kind: &str,
+        shard: u64,
+        now: Timestamp,
+        after: Option<&Place>,
+        limit: i32,
+    ) -> Result<Vec<Place>, StoreError> {
+        let work_shard = format!("{kind}#{shard}");
         let start = after.map(|due| {
             let mut start = due.key.attributes();
             start.insert(WORK_SHARD.to_owned(), text(&work_shard));
@@ -46,7 +58,7 @@ impl Ledger {
         let page = query.send().await.map_err(|error| unavailable(&error))?;
         let due = |found: &item::Item| {
             let of = |name| get_text(found, name).map(str::to_owned);
-            Some(DueAgain { key: Key { pk: of(item::PK)?, sk: of(item::SK)? }, work_due: of(WORK_DUE)? })
+            Some(Place { key: Key { pk: of(item::PK)?, sk: of(item::SK)? }, work_due: of(WORK_DUE)? })
         };
         Ok(page.items().iter().filter_map(due).collect())
     }
@@ -55,12 +67,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A store did not answer. The tombstone is still due.
-    pub async fn erase_again(
-        &self,
-        bucket: &Bucket,
-        due: &DueAgain,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn erase_again(&self, bucket: &Bucket, due: &Place, now: Timestamp) -> Result<(), StoreError> {
         let Some(tombstone) = self.whole_item(&due.key).await?.as_ref().and_then(Tombstone::read) else {
             return Ok(());
         };

@@ -38,7 +38,7 @@ pub(super) async fn survey(bucket: &Bucket, objects: &[String]) -> Result<Amount
 }
 
 /// Deletes every version of objects, and every marker of a deletion.
-pub(super) async fn delete(bucket: &Bucket, objects: &[String]) -> Result<(), StoreError> {
+pub(in crate::ledger) async fn delete(bucket: &Bucket, objects: &[String]) -> Result<(), StoreError> {
     for beginning in objects {
         let mut pages = Pages::of(bucket, beginning);
         while let Some(page) = pages.next().await? {

@@ -40,7 +40,7 @@ impl Ledger {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(pk));
         let mut pages = query.into_paginator().items().send();
-        let folder = key::folder(pk).unwrap_or_default();
+        let folder = key::folder(pk).ok_or_else(|| StoreError("not the key of a call".to_owned()))?;
         let mut survey = Survey::default();
         let mut objects: BTreeSet<String> =
             ["evidence/", "quarantine/", "values/"].map(|kind| format!("{kind}{folder}")).into();
@@ -67,8 +67,28 @@ impl Ledger {
                 survey.keys.push(Key { pk: pk.to_owned(), sk });
             }
         }
-        survey.objects = objects.into_iter().collect();
+        // A folder stands for everything in it. The set is in order, so it comes before what is in it.
+        for object in objects {
+            let is_covered = |folder: &String| folder.ends_with('/') && object.starts_with(folder.as_str());
+            if !survey.objects.last().is_some_and(is_covered) {
+                survey.objects.push(object);
+            }
+        }
         Ok(survey)
+    }
+
+    /// Whether there is anything under a partition key.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn has_anything(&self, pk: &str) -> Result<bool, StoreError> {
+        let query = (self.client.query().table_name(&self.table).consistent_read(true))
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(pk))
+            .projection_expression("sk")
+            .limit(1);
+        let page = query.send().await.map_err(|error| unavailable(&error))?;
+        Ok(page.count() > 0)
     }
 
     /// Deletes items.

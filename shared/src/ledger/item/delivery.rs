@@ -14,7 +14,7 @@
 //! | `expires_at_epoch` | when DynamoDB removes the item; absent while it is quarantined |
 //! | `token_mark` | the mark of the token that proved it, while it is quarantined; absent where a signature did |
 //! | `moved` | true in what is left of a delivery that moved to its call, until its object is deleted, too |
-//! | `work_shard`, `work_due` | the keys of `work`, while it is quarantined |
+//! | `work_shard`, `work_due` | the keys of `work`: while it is quarantined, and then until its object in `quarantine/` is deleted |
 //!
 //! Where a delivery in quarantine was erased by itself, its tombstone stands here; see
 //! [`tombstone`](super::tombstone).
@@ -36,6 +36,10 @@ use crate::timestamp::{Timestamp, rfc3339};
 
 /// The partitions of quarantined deliveries in the `work` index: `quarantined#<shard>`.
 pub(in crate::ledger) const WORK: &str = "quarantined";
+
+/// The partitions of deliveries in the `work` index that are in quarantine no more, and whose objects there are still to
+/// be deleted: `spare#<shard>`.
+pub(in crate::ledger) const SPARE: &str = "spare";
 
 /// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,11 @@ impl State {
     /// The state of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether a delivery in this state can be erased by itself. One that was applied is erased with its call.
+    pub(in crate::ledger) fn is_erasable(self) -> bool {
+        matches!(self, Self::Quarantined | Self::Discarded)
     }
 
     /// The state of an item; `None` if it is not one that this version knows.
@@ -165,23 +174,60 @@ pub(in crate::ledger) fn write(
     item
 }
 
-/// Puts a delivery that waits in quarantine aside: it leaves the `work` index and expires at a time.
-pub(in crate::ledger) fn discard(expires_at: Timestamp) -> Change {
+/// Notes on the item of a delivery that leaves quarantine that its object there is to be deleted. Whoever receives
+/// deliveries may not delete, and whoever may can be stopped before.
+pub(in crate::ledger) fn note_spare(item: &mut Item, waiting: &Item, now: Timestamp) {
+    let of_key = |name| get_text(waiting, name).unwrap_or_default().to_owned();
+    let key = Key { pk: of_key(super::PK), sk: of_key(super::SK) };
+    if object_key(&key.pk, waiting, State::Quarantined).is_some() {
+        item.insert(WORK_SHARD.to_owned(), text(key::work_shard(SPARE, &key.pk)));
+        item.insert(WORK_DUE.to_owned(), text(key::work_due(&rfc3339(now), &key)));
+    }
+}
+
+/// Puts a delivery that waits in quarantine aside: it is not listed any more, and expires at a time.
+pub(in crate::ledger) fn discard(waiting: &Item, now: Timestamp, expires_at: Timestamp) -> Change {
+    let mut places = Item::new();
+    note_spare(&mut places, waiting, now);
+    let values = [
+        ("format", number(FORMAT)),
+        ("discarded", text(State::Discarded.name())),
+        ("quarantined", text(State::Quarantined.name())),
+        ("expires", number(expires_at.as_second())),
+    ];
+    let places = [("shard", places.remove(WORK_SHARD)), ("due", places.remove(WORK_DUE))];
+    let places: Vec<_> = places.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let update = match places.is_empty() {
+        true => "REMOVE #work_shard, #work_due, #token_mark",
+        false => ", #work_shard = :shard, #work_due = :due REMOVE #token_mark",
+    };
     Change::new(
-        "SET #state = :discarded, #expires_at_epoch = :expires REMOVE #work_shard, #work_due",
+        format!("SET #state = :discarded, #expires_at_epoch = :expires {update}"),
         "#format <= :format AND #state = :quarantined",
-        [
-            ("format", number(FORMAT)),
-            ("discarded", text(State::Discarded.name())),
-            ("quarantined", text(State::Quarantined.name())),
-            ("expires", number(expires_at.as_second())),
-        ],
+        values.into_iter().chain(places),
     )
+}
+
+/// Takes a delivery out of the `work` index once its object in quarantine is deleted.
+pub(in crate::ledger) fn cleared() -> Change {
+    let spare = text(format!("{SPARE}#"));
+    let (update, condition) = ("REMOVE #work_shard, #work_due", "begins_with(#work_shard, :spare)");
+    Change::new(update, condition, [("spare", spare)])
+}
+
+/// Whether its object in quarantine is still to be deleted.
+pub(in crate::ledger) fn is_spare(item: &Item) -> bool {
+    get_text(item, WORK_SHARD).is_some_and(|shard| shard.split('#').next() == Some(SPARE))
 }
 
 /// What is left of a delivery that waited, once it has moved to its call: nothing that a person wrote. It is deleted
 /// with the object of its evidence.
-pub(in crate::ledger) fn moved(waiting: &Item, state: State, expires_at_epoch: AttributeValue) -> Item {
+pub(in crate::ledger) fn moved(
+    waiting: &Item,
+    state: State,
+    now: Timestamp,
+    expires_at_epoch: AttributeValue,
+) -> Item {
     let of_key = |name| get_text(waiting, name).unwrap_or_default();
     let mut item = super::item(of_key(super::PK), of_key(super::SK));
     let left = ["body_sha256", "evidence_bytes", "received_at"];
@@ -189,6 +235,7 @@ pub(in crate::ledger) fn moved(waiting: &Item, state: State, expires_at_epoch: A
     item.insert("state".to_owned(), text(state.name()));
     item.insert("moved".to_owned(), AttributeValue::Bool(true));
     item.insert("expires_at_epoch".to_owned(), expires_at_epoch);
+    note_spare(&mut item, waiting, now);
     item
 }
 

@@ -56,7 +56,11 @@ impl Planner<'_> {
             let state = if outcome == Outcome::Ignored { State::Ignored } else { State::Applied };
             let expires = delivery::expires_at_epoch(self.entry, self.retention_days);
             let condition = Condition::Seen { attribute: "state", value: waiting.get("state").cloned() };
-            Write { kind: Kind::Moved, item: delivery::moved(waiting, state, expires), condition }
+            Write {
+                kind: Kind::Moved,
+                item: delivery::moved(waiting, state, self.entry.applied_at, expires),
+                condition,
+            }
         };
         match self.place() {
             // It stays where it waits.

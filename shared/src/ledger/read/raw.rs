@@ -63,6 +63,15 @@ impl Ledger {
         Ok(item.filter(|item| State::of(item) == Some(State::Quarantined)).as_ref().map(Raw::read))
     }
 
+    /// A delivery that can be erased by itself: it is in quarantine, or was put aside there. Consistent.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn erasable(&self, key: &Key) -> Result<Option<Raw>, StoreError> {
+        let item = self.read_delivery(key).await?;
+        Ok(item.filter(|item| State::of(item).is_some_and(State::is_erasable)).as_ref().map(Raw::read))
+    }
+
     /// A DELIVERY item, with all of it. Consistent: what a webhook has answered 200 to is there.
     pub(in crate::ledger) async fn read_delivery(&self, key: &Key) -> Result<Option<Item>, StoreError> {
         let query = (self.client.query().table_name(&self.table).consistent_read(true))
