@@ -15,7 +15,7 @@ use super::item::tombstone::is_tombstone;
 use super::item::{self, Item, recording};
 use super::key;
 use super::values::Object;
-use crate::event::CallEvent;
+use crate::event::{CallEvent, RecordingLink};
 use crate::record::{Record, merge};
 use crate::timestamp::rfc3339;
 
@@ -80,6 +80,8 @@ pub enum Plan {
     Done(Outcome),
     /// Nothing to write: the delivery to be replayed does not wait any more.
     NotWaiting,
+    /// Nothing to write yet: copy jobs must be looked for first, by their sort keys.
+    Look(Vec<String>),
     /// One transaction.
     Transact {
         /// The objects that must be in the bucket before.
@@ -92,6 +94,22 @@ pub enum Plan {
 }
 
 impl Seen {
+    /// Takes note of a copy job that was looked for.
+    pub fn learn_job(&mut self, sk: String, found: Option<Item>) {
+        self.is_newer |= found.as_ref().is_some_and(item::is_newer);
+        self.recordings.insert(sk, found);
+    }
+
+    /// Takes note of the delivery that was read, or of its absence.
+    pub fn learn_delivery(&mut self, found: Option<Item>) {
+        self.is_newer |= found.as_ref().is_some_and(item::is_newer);
+        self.is_erased |= found.as_ref().is_some_and(is_tombstone);
+        if let Some(origin) = &mut self.origin {
+            origin.learn(Kind::Delivery, found.as_ref());
+        }
+        self.delivery = found;
+    }
+
     /// Takes note of the call that was read, or of its absence.
     pub fn learn_call(&mut self, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
@@ -191,6 +209,10 @@ impl Planner<'_> {
             }
             Some(call) => Cow::Owned(merge(call.record.clone(), event.record.clone())),
         };
+        let unknown = self.jobs_unknown(event, &record);
+        if unknown.len() > 1 {
+            return Plan::Look(unknown);
+        }
         let recording = self.recording(event, &record);
         let Some(applied) = applied else { return self.quarantine("record_unreadable", recording) };
         let Some(applied) = applied.with(&entry.event_body) else {
@@ -257,16 +279,34 @@ impl Planner<'_> {
         Write { kind: Kind::Delivery, item, condition }
     }
 
-    /// The copy job of a link that is new, or newer than the one of the job that was seen.
+    /// The ids under which the job of a recording may be: the one that is announced, and those that the record has.
     ///
     /// A recording that was announced under several ids has one job, under the id that came first. Which one
-    /// that is can't be told from the record, so each is looked for in turn.
+    /// that is can't be told from the record.
+    fn ids<'a>(self, link: &'a RecordingLink, record: &'a Record) -> Vec<&'a str> {
+        let known = self.seen.call.as_ref().map(|call| call.record.recording_ids()).unwrap_or_default();
+        let others = record.ids_of_recording(&link.recording_id).into_iter();
+        let others = others.filter(|id| *id != link.recording_id && known.contains(id));
+        [&*link.recording_id].into_iter().chain(others).collect()
+    }
+
+    /// The sort keys of the jobs that were not looked for, unless one was found. A transaction finds out about one of
+    /// them, by its condition. With more, it could make a second job.
+    fn jobs_unknown(self, event: &CallEvent, record: &Record) -> Vec<String> {
+        let Some(link) = &event.recording else { return Vec::new() };
+        let sks = self.ids(link, record).into_iter().map(key::recording_sk);
+        let looked_for = sks.map(|sk| (self.seen.recordings.get(&sk), sk)).collect::<Vec<_>>();
+        if looked_for.iter().any(|(found, _)| matches!(found, Some(Some(_)))) {
+            return Vec::new();
+        }
+        looked_for.into_iter().filter(|(found, _)| found.is_none()).map(|(_, sk)| sk).collect()
+    }
+
+    /// The copy job of a link that is new, or newer than the one of the job that was seen.
     fn recording(self, event: &CallEvent, record: &Record) -> Option<Write> {
         let Self { entry, seen, .. } = self;
         let link = event.recording.as_ref()?;
-        let known = seen.call.as_ref().map(|call| call.record.recording_ids()).unwrap_or_default();
-        let others = record.ids_of_recording(&link.recording_id).into_iter().filter(|id| known.contains(id));
-        let ids: Vec<&str> = [&*link.recording_id].into_iter().chain(others).collect();
+        let ids = self.ids(link, record);
         let looked_for = |id: &&&str| seen.recordings.get(&key::recording_sk(id));
         let Some(job) = ids.iter().find_map(|id| looked_for(&id).and_then(Option::as_ref)) else {
             let id = ids.iter().find(|id| looked_for(id).is_none()).copied().unwrap_or(&link.recording_id);
@@ -294,6 +334,7 @@ impl fmt::Debug for Plan {
         match self {
             Self::Done(outcome) => formatter.debug_tuple("Done").field(outcome).finish(),
             Self::NotWaiting => formatter.write_str("NotWaiting"),
+            Self::Look(sks) => formatter.debug_tuple("Look").field(&sks.len()).finish(),
             Self::Transact { writes, outcome, .. } => formatter
                 .debug_struct("Transact")
                 .field("outcome", outcome)

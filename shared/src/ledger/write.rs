@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
 use super::item::text;
-use super::item::tombstone::{self, is_tombstone};
+use super::item::tombstone;
 use super::key::{self, Key};
 use super::plan::{Condition, Outcome, Plan, Seen, Tried, Write, plan};
 use super::values::Object;
@@ -79,16 +79,18 @@ impl Ledger {
             let (mut objects, writes, outcome) = match plan(entry, &seen, self.retention_days) {
                 Plan::Done(outcome) => return Ok(Some(Carried { outcome, reason: seen.reason() })),
                 Plan::NotWaiting => return Ok(None),
+                Plan::Look(sks) => {
+                    self.look_for_jobs(entry, sks, &mut seen, deadline).await?;
+                    continue;
+                }
                 Plan::Transact { objects, writes, outcome } => (objects, writes, outcome),
             };
             objects.retain(|object| !put.contains(&object.key));
-            // Whoever receives a delivery can't take an object back. So none is put for what was erased.
+            // Whoever receives a delivery can't take an object back. So none is put for what is there, or was erased.
             if !objects.is_empty() && !has_looked {
-                let erased = tokio::time::timeout_at(deadline, self.is_erased(entry));
-                if erased.await.map_err(|_| late())?? {
-                    return Ok(Some(Carried { outcome: Outcome::Erased, reason: None }));
-                }
+                self.look_first(entry, &mut seen, deadline).await?;
                 has_looked = true;
+                continue;
             }
             self.put_objects(&objects, deadline).await?;
             put.extend(objects.into_iter().map(|object| object.key));
@@ -140,17 +142,33 @@ impl Ledger {
         }
     }
 
-    /// Returns whether the call of a delivery, or the delivery by itself, was erased.
-    async fn is_erased(&self, entry: &Entry) -> Result<bool, StoreError> {
-        let delivery = Key { pk: entry.pk.clone(), sk: key::delivery_sk(&entry.event_body) };
-        let looks = [key::of_record(&entry.pk), delivery].map(|key| async move {
-            let get = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
-            let get = get.consistent_read(true).projection_expression("#state");
-            let found = get.expression_attribute_names("#state", "state").send().await;
-            found.map_err(|error| unavailable(&error))
+    /// Reads the call and the delivery before the first object is put.
+    async fn look_first(&self, entry: &Entry, seen: &mut Seen, deadline: Instant) -> Result<(), StoreError> {
+        let keys = [key::of_record(&entry.pk), entry.key()];
+        let looks = try_join_all(keys.iter().map(|key| self.whole_item(key)));
+        let mut found = tokio::time::timeout_at(deadline, looks).await.map_err(|_| late())??;
+        seen.learn_delivery(found.pop().flatten());
+        seen.learn_call(found.pop().flatten());
+        Ok(())
+    }
+
+    /// Reads the copy jobs of a recording that has several ids.
+    async fn look_for_jobs(
+        &self,
+        entry: &Entry,
+        sks: Vec<String>,
+        seen: &mut Seen,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let looks = sks.into_iter().map(|sk| async move {
+            let found = self.whole_item(&Key { pk: entry.pk.clone(), sk: sk.clone() }).await?;
+            Ok::<_, StoreError>((sk, found))
         });
-        let found = try_join_all(looks).await?;
-        Ok(found.iter().filter_map(|answer| answer.item()).any(is_tombstone))
+        let looks = tokio::time::timeout_at(deadline, try_join_all(looks));
+        for (sk, found) in looks.await.map_err(|_| late())?? {
+            seen.learn_job(sk, found);
+        }
+        Ok(())
     }
 
     /// Reads the call before another try.
@@ -158,12 +176,10 @@ impl Ledger {
     /// Where many deliveries of a call meet, what was seen is out of date after a pause. A read is cheaper than a
     /// transaction that is bound to be cancelled, and does not get in the way of the others.
     async fn look_again(&self, entry: &Entry, seen: &mut Seen, deadline: Instant) {
-        let key = Key { pk: entry.pk.clone(), sk: key::CALL.to_owned() };
-        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let answer = tokio::time::timeout_at(deadline, request.set_key(Some(key.attributes())).send()).await;
+        let key = key::of_record(&entry.pk);
         // Without an answer, the transaction tells what is there.
-        if let Ok(Ok(answer)) = answer {
-            seen.learn_call(answer.item);
+        if let Ok(Ok(found)) = tokio::time::timeout_at(deadline, self.whole_item(&key)).await {
+            seen.learn_call(found);
         }
     }
 

@@ -75,7 +75,7 @@ impl Planner<'_> {
             Plan::Done(outcome) => {
                 Plan::Transact { objects: Vec::new(), writes: vec![leave(outcome)], outcome }
             }
-            Plan::NotWaiting => Plan::NotWaiting,
+            plan @ (Plan::NotWaiting | Plan::Look(_)) => plan,
         }
     }
 }

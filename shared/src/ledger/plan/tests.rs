@@ -272,6 +272,21 @@ fn another_link_takes_over_while_the_recording_is_not_copied() {
 }
 
 #[test]
+fn a_recording_that_is_announced_again_under_another_id_has_one_job() {
+    let link = "RecordingUrl=https%3A%2F%2Fmedia.example%2Fr.mp3";
+    let ended = format!("CallSid=c&CallStatus=completed&CallbackSource=s&{link}");
+    // Some of these have read the call before they try; see [`Table::apply`].
+    for number in 0..8 {
+        let ready = format!("CallSid=c&RecordingSid=r&RecordingStatus=completed&{link}&Number={number}");
+        let mut table = Table::default();
+        for body in [&ended, &ready] {
+            assert_eq!(table.apply(&entry(Provider::Telnyx, body)), Outcome::Accepted);
+        }
+        assert_eq!(table.of("RECORDING").len(), 1, "{number}");
+    }
+}
+
+#[test]
 fn a_body_of_a_hundred_thousand_fields_is_planned_like_any_other() {
     let fields: Vec<_> = (0..100_000).map(|index| format!(r#""f{index}":1"#)).collect();
     let body = format!(
