@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 use serde::Serialize;
 use shared::env::{self, Environment};
 use shared::ledger::StoreError;
-use shared::ledger::key::{Key, WORK_SHARDS};
+use shared::ledger::key::WORK_SHARDS;
 use shared::ledger::retention::{OldCall, Progress};
 use shared::metrics::Directive;
-use shared::timestamp::{Timestamp, rfc3339};
+use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
 use crate::Upkeep;
@@ -67,15 +67,24 @@ impl Retention {
     }
 }
 
-/// The times before which the last delivery of a call must be; RFC 3339 UTC.
-#[derive(Clone)]
+/// The times before which the last delivery of a call must be.
+#[derive(Clone, Debug)]
 struct Limits {
     /// For the call to be erased.
-    records: Option<String>,
+    records: Option<Timestamp>,
     /// For its recordings to be erased.
-    recordings: Option<String>,
-    /// For its recordings to have been erased by an earlier pass.
+    recordings: Option<Timestamp>,
+    /// For its recordings to have been erased by an earlier pass; RFC 3339 UTC.
     done: Option<String>,
+}
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default)]
+struct Erased {
+    calls: u64,
+    recordings: u64,
+    /// Whether the call still has recordings to be erased by a later pass.
+    is_left: bool,
 }
 
 fn ago(now: Timestamp, days: u64) -> Timestamp {
@@ -102,30 +111,31 @@ impl Upkeep {
             Some(known) if !is_due(&known) => return Ok(()),
             known => Progress::begin(now, known.as_ref()),
         };
-        let records = self.retention.records_before(progress.began_at);
-        let recordings = self.retention.recordings_before(progress.began_at);
-        let Some(before) = records.max(recordings) else { return Ok(()) };
         let limits = Limits {
-            records: records.map(rfc3339),
-            recordings: recordings.map(rfc3339),
+            records: self.retention.records_before(progress.began_at),
+            recordings: self.retention.recordings_before(progress.began_at),
             done: progress.recordings_before.clone(),
         };
-        let (mut calls, mut copies) = (0_u64, 0_u64);
+        let Some(before) = limits.records.max(limits.recordings) else { return Ok(()) };
+        let mut total = Erased::default();
         while !progress.is_finished && Instant::now() < until {
             let page = self.ledger.old_calls(before, &mut progress, PAGE).await?;
-            let tasks: Vec<_> =
-                page.into_iter().map(|call| self.erase_old(call, limits.clone(), now)).collect();
-            let done: Vec<_> =
-                futures_util::stream::iter(tasks).buffer_unordered(AT_ONCE).try_collect().await?;
-            calls += done.iter().map(|(calls, _)| calls).sum::<u64>();
-            copies += done.iter().map(|(_, copies)| copies).sum::<u64>();
+            let tasks: Vec<_> = page.iter().map(|call| self.erase_old(call, &limits, now)).collect();
+            let done: Vec<_> = stream::iter(tasks).buffered(AT_ONCE).try_collect().await?;
+            for (call, erased) in page.iter().zip(done) {
+                total.calls += erased.calls;
+                total.recordings += erased.recordings;
+                if erased.is_left {
+                    progress.pass_over(&call.updated_at);
+                }
+            }
             if progress.is_finished {
-                progress.recordings_before = limits.recordings.clone();
+                progress.finish(limits.recordings);
             }
             self.ledger.note_progress(&progress).await?;
             tracing::info!(
-                calls,
-                copies,
+                calls = total.calls,
+                copies = total.recordings,
                 is_finished = progress.is_finished,
                 "erased what is older than it is kept"
             );
@@ -133,29 +143,29 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Erases a call, or its recordings unless an earlier pass has. Returns how many calls and recordings it erased.
-    async fn erase_old(
-        &self,
-        call: OldCall,
-        limits: Limits,
-        now: Timestamp,
-    ) -> Result<(u64, u64), StoreError> {
-        let is_before = |limit: &Option<String>| limit.as_ref().is_some_and(|limit| call.updated_at < *limit);
-        if is_before(&limits.records) {
-            self.ledger.erase_call(&self.bucket, &call.pk, now).await?;
-            return Ok((1, 0));
+    /// Erases a call, or its recordings unless an earlier pass has.
+    async fn erase_old(&self, call: &OldCall, limits: &Limits, now: Timestamp) -> Result<Erased, StoreError> {
+        let mut erased = Erased::default();
+        if let Some(limit) = limits.records.filter(|limit| call.is_before(*limit))
+            && self.ledger.erase_old_call(&self.bucket, &call.pk, limit, now).await?.is_some()
+        {
+            erased.calls = 1;
+            return Ok(erased);
         }
-        let mut erased = 0;
-        if is_before(&limits.recordings) && !is_before(&limits.done) {
-            for key in self.ledger.recordings(&call.pk).await? {
+        let is_done = limits.done.as_ref().is_some_and(|done| call.updated_at < *done);
+        if let Some(limit) = limits.recordings.filter(|limit| call.is_before(*limit) && !is_done) {
+            let recordings = self.ledger.old_recordings(&call.pk, limit).await?;
+            erased.is_left = recordings.is_none();
+            for key in recordings.into_iter().flatten() {
                 self.ledger.erase_recording(&self.bucket, &key, now).await?;
-                erased += 1;
+                erased.recordings += 1;
             }
         }
-        Ok((0, erased))
+        Ok(erased)
     }
 
-    /// Erases the deliveries that have waited in quarantine for too long, and says how many soon will have.
+    /// Erases the deliveries that have waited in quarantine for too long, each by itself: other deliveries of its
+    /// call may be new. Says how many soon will have waited so long.
     async fn erase_old_quarantine(&self, now: Timestamp, until: Instant) -> Result<(), StoreError> {
         let Some(before) = self.retention.records_before(now) else { return Ok(()) };
         let mut erased = 0_u64;
@@ -166,7 +176,7 @@ impl Upkeep {
                     break;
                 }
                 for key in page {
-                    self.erase_waiting(&key, now).await?;
+                    self.ledger.erase_delivery(&self.bucket, &key, now).await?;
                     erased += 1;
                 }
             }
@@ -180,17 +190,6 @@ impl Upkeep {
             waiting += self.ledger.count_old_quarantine(shard, soon, PAGE).await?;
         }
         self.report_quarantine(now, waiting);
-        Ok(())
-    }
-
-    /// Erases a delivery by itself if its call has a record, which is kept as long as it is; else all that there is of
-    /// the call.
-    async fn erase_waiting(&self, key: &Key, now: Timestamp) -> Result<(), StoreError> {
-        if key.names_a_call() && !self.ledger.has_record(&key.pk).await? {
-            self.ledger.erase_call(&self.bucket, &key.pk, now).await?;
-        } else {
-            self.ledger.erase_delivery(&self.bucket, key, now).await?;
-        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::item::{self, Item, delivery, get_bytes, number, recording, text};
 use super::key::{self, Key};
 use super::{Ledger, StoreError, unavailable};
 use crate::aws::Bucket;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Timestamp, rfc3339};
 
 mod survey;
 pub(super) mod objects;
@@ -46,32 +46,77 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<Erasure>, StoreError> {
         for tries in 0.. {
-            let Survey { record, mut found, objects, keys } = self.survey(pk).await?;
-            if let Some(tombstone) = record.as_ref().map(tombstone).transpose()?.flatten() {
-                return self.sweep(bucket, tombstone).await.map(Some);
-            }
-            if record.is_none() && keys.is_empty() {
+            let survey = self.survey(pk).await?;
+            if survey.record.is_none() && survey.keys.is_empty() {
                 return Ok(None);
             }
-            found.extend(&objects::survey(bucket, &objects).await?);
-            let applied = record.as_ref().and_then(|record| get_bytes(record, "applied"));
-            let tombstone = Tombstone {
-                key: key::of_record(pk),
-                erased_at: whole(now),
-                erased: found,
-                objects,
-                applied: applied.map(<[u8]>::to_vec),
-                version: None,
-                work_due: None,
-            };
-            let seen = match &record {
+            let seen = match &survey.record {
                 None => Seen::Nothing,
                 Some(_) if tries >= CAREFUL_TRIES => Seen::Anything,
-                Some(record) => Seen::Value("revision", record.get("revision").cloned()),
+                Some(record) => revision(record),
             };
-            if self.put_tombstone(&tombstone, seen).await? {
-                return self.sweep(bucket, tombstone).await.map(Some);
+            let erased = self.erase_surveyed(bucket, pk, survey, seen, now).await?;
+            if erased.is_some() {
+                return Ok(erased);
             }
+        }
+        Ok(None)
+    }
+
+    /// Erases a call with a record, if its last delivery arrived before a time and nothing was applied since.
+    /// `None` if there is no such call. What an index says of a call may be out of date, so the call itself
+    /// is looked at.
+    ///
+    /// A delivery that goes to quarantine between that look and the tombstone changes no record. So it is not
+    /// noticed, and goes with the call.
+    ///
+    /// Safe to call again; see [`Ledger::erase_call`].
+    ///
+    /// # Errors
+    /// A store did not answer. The erasure may have begun.
+    pub async fn erase_old_call(
+        &self,
+        bucket: &Bucket,
+        pk: &str,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Erasure>, StoreError> {
+        let before = rfc3339(before);
+        for _ in 0..CAREFUL_TRIES {
+            let survey = self.survey(pk).await?;
+            let is_old = survey.last_at.as_ref().is_some_and(|last_at| *last_at < before);
+            let Some(record) = survey.record.as_ref().filter(|_| is_old) else { return Ok(None) };
+            let seen = revision(record);
+            let erased = self.erase_surveyed(bucket, pk, survey, seen, now).await?;
+            if erased.is_some() {
+                return Ok(erased);
+            }
+        }
+        // It is changed all the time, so it is not old.
+        Ok(None)
+    }
+
+    /// Erases a call as it was looked at. `None` if its record is not as it was seen any more.
+    async fn erase_surveyed(
+        &self,
+        bucket: &Bucket,
+        pk: &str,
+        survey: Survey,
+        seen: Seen,
+        now: Timestamp,
+    ) -> Result<Option<Erasure>, StoreError> {
+        let Survey { record, mut found, objects, .. } = survey;
+        if let Some(tombstone) = record.as_ref().map(tombstone).transpose()?.flatten() {
+            return self.sweep(bucket, tombstone).await.map(Some);
+        }
+        found.extend(&objects::survey(bucket, &objects).await?);
+        let applied = record.as_ref().and_then(|record| get_bytes(record, "applied"));
+        let tombstone = Tombstone {
+            applied: applied.map(<[u8]>::to_vec),
+            ..of_item(&key::of_record(pk), now, found, objects)
+        };
+        if self.put_tombstone(&tombstone, seen).await? {
+            return self.sweep(bucket, tombstone).await.map(Some);
         }
         Ok(None)
     }
@@ -255,6 +300,11 @@ enum Seen {
     Anything,
     /// An item with this value of an attribute, or without it.
     Value(&'static str, Option<AttributeValue>),
+}
+
+/// A record as it was seen: every change raises its revision.
+fn revision(record: &Item) -> Seen {
+    Seen::Value("revision", record.get("revision").cloned())
 }
 
 fn of_item(key: &Key, now: Timestamp, erased: Amounts, objects: Vec<String>) -> Tombstone {

@@ -1,7 +1,8 @@
 //! The search for what is older than it is to be kept: calls, recordings, and deliveries in quarantine.
 //!
-//! A call is as old as its last delivery. What its payloads say about times has no part in it: a payload could say that
-//! it is of the year 9999.
+//! A call is as old as its last delivery, also if that one waits in quarantine. What its payloads say about
+//! times has no part in it: a payload could say that it is of the year 9999. An index finds what may be old,
+//! and is a little behind; the items themselves decide.
 
 use aws_sdk_dynamodb::types::Select;
 
@@ -14,13 +15,20 @@ use crate::timestamp::{Timestamp, rfc3339};
 
 pub use super::item::retention::Progress;
 
-/// A call that was last updated before a time.
+/// A call that was last updated before a time, as an index has it: it may have been updated since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldCall {
     /// Its partition key.
     pub pk: String,
     /// When its last delivery was applied, RFC 3339 UTC.
     pub updated_at: String,
+}
+
+impl OldCall {
+    /// Whether it was last updated before a time.
+    pub fn is_before(&self, time: Timestamp) -> bool {
+        self.updated_at < rfc3339(time)
+    }
 }
 
 impl Ledger {
@@ -70,25 +78,32 @@ impl Ledger {
         Ok(page.items().iter().filter_map(old).collect())
     }
 
-    /// The keys of a call's recordings that are not erased.
+    /// The keys of the recordings that are not erased of a call whose last delivery arrived before a time.
+    /// `None` if a delivery arrived or was applied since: what an index says of a call may be out of date.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn recordings(&self, pk: &str) -> Result<Vec<Key>, StoreError> {
+    pub async fn old_recordings(&self, pk: &str, before: Timestamp) -> Result<Option<Vec<Key>>, StoreError> {
+        let before = rfc3339(before);
         let query = (self.client.query().table_name(&self.table).consistent_read(true))
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", text(pk))
-            .expression_attribute_values(":prefix", text(item::RECORDING_PREFIX))
-            .projection_expression("sk, #state")
+            .projection_expression("sk, #state, updated_at, received_at")
             .expression_attribute_names("#state", "state");
         let mut pages = query.into_paginator().items().send();
         let mut keys = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| unavailable(&error))?;
-            let sk = get_text(&item, item::SK).filter(|_| !is_tombstone(&item));
-            keys.extend(sk.map(|sk| Key { pk: pk.to_owned(), sk: sk.to_owned() }));
+            let Some(sk) = get_text(&item, item::SK) else { continue };
+            let at = get_text(&item, "updated_at").or_else(|| get_text(&item, "received_at"));
+            let is_recording = sk.starts_with(item::RECORDING_PREFIX);
+            if is_recording && !is_tombstone(&item) {
+                keys.push(Key { pk: pk.to_owned(), sk: sk.to_owned() });
+            } else if !is_recording && at.is_some_and(|at| *at >= *before) {
+                return Ok(None);
+            }
         }
-        Ok(keys)
+        Ok(Some(keys))
     }
 
     /// The keys of some deliveries of a shard that wait in quarantine since before a time, the oldest first.
@@ -123,15 +138,6 @@ impl Ledger {
         let query = self.quarantine_before(shard, before).select(Select::Count).limit(limit);
         let page = query.send().await.map_err(|error| unavailable(&error))?;
         Ok(u64::try_from(page.count()).unwrap_or(0))
-    }
-
-    /// Whether a call has a record: any delivery of it was applied.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn has_record(&self, pk: &str) -> Result<bool, StoreError> {
-        let item = self.whole_item(&key::of_record(pk)).await?;
-        Ok(item.is_some_and(|item| !is_tombstone(&item)))
     }
 
     fn quarantine_before(

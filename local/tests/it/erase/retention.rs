@@ -10,8 +10,16 @@ use shared::ledger::Ledger;
 use tokio::time::Instant;
 use upkeep::{Retention, Upkeep};
 
-use super::scene::{CALL_ID, Scene, bucket};
+use super::scene::{CALL_ID, Gate, Scene, bucket};
 use crate::bed::text;
+
+mod fresh;
+
+/// Calls and deliveries in quarantine are kept for thirty days.
+const RECORDS: Retention = Retention { record_days: 30, recording_days: 0 };
+
+/// Recordings are kept for ten days.
+const RECORDINGS: Retention = Retention { record_days: 0, recording_days: 10 };
 
 async fn run(scene: &Scene, retention: Retention, days: i64) -> anyhow::Result<()> {
     run_for(scene, retention, days, Duration::from_secs(60)).await
@@ -22,9 +30,25 @@ async fn run_for(scene: &Scene, retention: Retention, days: i64, time: Duration)
     let aws = &scene.bed.stack.aws;
     let ledger: Ledger = scene.bed.stack.ledger.clone();
     let upkeep = Upkeep::new(ledger, bucket(aws), scene.sources.clone()).with_retention(retention);
+    run_of(&upkeep, days, time).await
+}
+
+async fn run_of(upkeep: &Upkeep, days: i64, time: Duration) -> anyhow::Result<()> {
     let at = Timestamp::now() + SignedDuration::from_hours(24 * days);
     let run = upkeep.scheduled(at, Instant::now() + time).await;
     run.map_err(|error| anyhow::anyhow!("the schedule: {error}"))
+}
+
+/// Every item of a call: its kind and its state, which a record has only once it is erased.
+async fn states(scene: &Scene, call_id: &str) -> anyhow::Result<Vec<String>> {
+    let pk = shared::ledger::key::call("telnyx", "default", call_id).pk;
+    let items = scene.bed.items().await?;
+    let of_call = items.iter().filter(|item| text(item, "pk") == pk);
+    let kind = |sk: &str| sk.split('#').next().unwrap_or_default().to_owned();
+    let state = |item| format!("{} {}", kind(text(item, "sk")), text(item, "state"));
+    let mut states: Vec<_> = of_call.map(state).map(|state| state.trim_end().to_owned()).collect();
+    states.sort_unstable();
+    Ok(states)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,14 +57,13 @@ async fn records_are_kept_for_their_days_and_no_longer() -> anyhow::Result<()> {
     // Without a record, and without a call.
     scene.deliver(&scene.completed("e9").replace(CALL_ID, "call-2"), -4_000).await?;
     scene.deliver("telltalewords, which is no form", 0).await?;
-    let retention = Retention { record_days: 30, recording_days: 0 };
     for days in [0, 15, 29] {
-        run(&scene, retention, days).await?;
+        run(&scene, RECORDS, days).await?;
         scene.is_there().await?;
     }
     run(&scene, Retention::default(), 3_000).await?;
     scene.is_there().await?;
-    run(&scene, retention, 31).await?;
+    run(&scene, RECORDS, 31).await?;
     scene.is_gone().await?;
     let waiting = scene.bed.client.get("/quarantine").await?.body;
     assert_eq!(waiting["deliveries"], json!([]));
@@ -53,19 +76,18 @@ async fn a_pass_goes_on_where_the_run_before_stopped() -> anyhow::Result<()> {
     for index in 0..20 {
         scene.deliver(&scene.completed("e1").replace(CALL_ID, &format!("other-{index}")), 0).await?;
     }
-    let retention = Retention { record_days: 30, recording_days: 0 };
     // No time at all: nothing is done, and nothing is lost.
-    run_for(&scene, retention, 31, Duration::ZERO).await?;
+    run_for(&scene, RECORDS, 31, Duration::ZERO).await?;
     assert_eq!(scene.bed.items_of("CALL").await?.len(), 21);
-    run(&scene, retention, 31).await?;
+    run(&scene, RECORDS, 31).await?;
     let calls = scene.bed.items_of("CALL").await?;
     assert!(calls.iter().all(|call| text(call, "state") == "erased"), "{calls:?}");
     // The next pass begins a day later.
     scene.deliver(&scene.completed("e1").replace(CALL_ID, "late"), 0).await?;
-    run(&scene, retention, 31).await?;
+    run(&scene, RECORDS, 31).await?;
     let late = call_path("telnyx", "default", "late");
     assert_eq!(scene.bed.client.get(&late).await?.status, 200);
-    run(&scene, retention, 33).await?;
+    run(&scene, RECORDS, 33).await?;
     assert_eq!(scene.bed.client.get(&late).await?.status, 404);
     Ok(())
 }
@@ -73,10 +95,9 @@ async fn a_pass_goes_on_where_the_run_before_stopped() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn recordings_alone_are_erased_and_never_copied_again() -> anyhow::Result<()> {
     let scene = Scene::copied().await?;
-    let retention = Retention { record_days: 0, recording_days: 10 };
-    run(&scene, retention, 9).await?;
+    run(&scene, RECORDINGS, 9).await?;
     assert_eq!(scene.objects("recordings/").await?.len(), 1);
-    run(&scene, retention, 11).await?;
+    run(&scene, RECORDINGS, 11).await?;
     assert_eq!(scene.objects("recordings/").await?, []);
     let items = scene.bed.items_of("RECORDING").await?;
     let [tombstone] = &items[..] else { panic!("{items:?}") };
@@ -97,11 +118,11 @@ async fn recordings_alone_are_erased_and_never_copied_again() -> anyhow::Result<
     // A repeated link makes no copy.
     let again = scene.deliver(&format!("{}&Again=1", scene.ready("r1")), 0).await?;
     assert_eq!(again["status"], "revised");
-    scene.copy(&super::scene::Gate::open()).await?;
+    scene.copy(&Gate::open()).await?;
     assert_eq!(scene.objects("recordings/").await?, []);
     let heads = scene.origin.heads().len();
     assert_eq!(heads, 1, "it was fetched again");
     // And the call can be erased as a whole.
-    scene.erase(&super::scene::Gate::open()).await?.context("nothing")?;
+    scene.erase(&Gate::open()).await?.context("nothing")?;
     scene.is_gone().await
 }

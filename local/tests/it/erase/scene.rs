@@ -94,17 +94,22 @@ impl Gate {
 }
 
 impl Scene {
-    /// A call with a record, large values, large evidence, a delivery in quarantine, and a recording that is due.
-    pub(crate) async fn new() -> anyhow::Result<Self> {
+    /// No call. What is late goes to quarantine.
+    pub(crate) async fn empty() -> anyhow::Result<Self> {
         let mut sources: Value = serde_json::from_str(&Options::in_memory()?.sources)?;
         sources["telnyx"]["default"]["late"] = json!("quarantine");
         let sources = sources.to_string();
         let options = Options { schedule: None, sources: sources.clone(), ..Options::in_memory()? };
-        let scene = Self {
+        Ok(Self {
             bed: Bed::with(options).await?,
             sources: Sources::from_json(&sources)?,
             origin: Origin::of(wav(5_000)).await?,
-        };
+        })
+    }
+
+    /// A call with a record, large values, large evidence, a delivery in quarantine, and a recording that is due.
+    pub(crate) async fn new() -> anyhow::Result<Self> {
+        let scene = Self::empty().await?;
         scene.deliver(&scene.completed("e1"), 0).await?;
         scene.deliver(&scene.ready("r1"), 0).await?;
         let late = scene.deliver(&scene.completed("e3"), -4_000).await?;
@@ -154,14 +159,29 @@ impl Scene {
     /// Delivers a body that was signed some seconds from now, past the gate.
     pub(crate) async fn deliver_past(&self, gate: &Gate, body: &str, seconds: i64) -> anyhow::Result<Value> {
         let (_, ledger) = self.behind(gate).await?;
+        self.deliver_to(ledger, body, Timestamp::now(), seconds).await
+    }
+
+    /// Delivers a body some days from now, signed some seconds from then.
+    pub(crate) async fn deliver_on(&self, days: i64, body: &str, seconds: i64) -> anyhow::Result<Value> {
+        let at = Timestamp::now() + SignedDuration::from_hours(24 * days);
+        self.deliver_to(self.bed.stack.ledger.clone(), body, at, seconds).await
+    }
+
+    async fn deliver_to(
+        &self,
+        ledger: Ledger,
+        body: &str,
+        at: Timestamp,
+        seconds: i64,
+    ) -> anyhow::Result<Value> {
         let webhook = Webhook::new(Provider::Telnyx, self.sources.clone(), ledger);
-        let (now, signed) = (Timestamp::now(), Timestamp::now() + SignedDuration::from_secs(seconds));
+        let signed = at + SignedDuration::from_secs(seconds);
         let request = sample::request(Provider::Telnyx, "default", body.into(), signed);
-        let (_, event) = gateway::event(&request, now).context("no route")?;
+        let (_, event) = gateway::event(&request, at).context("no route")?;
         let event = serde_json::from_value(event)?;
-        let answer = shared::lambda::answer(|request| webhook.respond(request, now), event).await;
-        let answer: Value = serde_json::from_slice(answer.body.as_deref().unwrap_or_default())?;
-        Ok(answer)
+        let answer = shared::lambda::answer(|request| webhook.respond(request, at), event).await;
+        Ok(serde_json::from_slice(answer.body.as_deref().unwrap_or_default())?)
     }
 
     pub(crate) async fn deliver(&self, body: &str, seconds: i64) -> anyhow::Result<Value> {

@@ -24,8 +24,15 @@ const OWN_KEYS: &[&str] = &["CALL#<reader>#*", "EVENT#<reader>#*"];
 const ALL_KEYS: &[&str] = &["EVENT#*", "CALL#*"];
 
 /// The functions of the ledger that erase.
-const ERASE: &[&str] =
-    &["erase_call", "erase_delivery", "erase_recording", "erase_again", "erase_again_of", "reapply"];
+const ERASE: &[&str] = &[
+    "erase_call",
+    "erase_old_call",
+    "erase_delivery",
+    "erase_recording",
+    "erase_again",
+    "erase_again_of",
+    "reapply",
+];
 
 /// The functions of the ledger that delete what quarantine has left in the bucket.
 const CLEAR: &[&str] = &["discard", "kept", "replay", "clear_spare"];
@@ -92,14 +99,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/erase.rs",
         of: &["get_item"],
-        by: Ledger(&[
-            "erase_delivery",
-            "erase_recording",
-            "erase_again",
-            "erase_again_of",
-            "has_record",
-            "kept",
-        ]),
+        by: Ledger(&["erase_delivery", "erase_recording", "erase_again", "erase_again_of", "kept"]),
         on: &[TABLE],
         under: &[],
     },
@@ -197,7 +197,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/retention.rs",
         of: &["query"],
-        by: Ledger(&["recordings"]),
+        by: Ledger(&["old_recordings"]),
         on: &[TABLE],
         under: &[],
     },

@@ -29,6 +29,8 @@ pub(super) struct Survey {
     pub(super) objects: Vec<String>,
     /// The keys of all items but the record's.
     pub(super) keys: Vec<Key>,
+    /// When its last delivery arrived or was applied, RFC 3339 UTC.
+    pub(super) last_at: Option<String>,
 }
 
 impl Ledger {
@@ -53,6 +55,12 @@ impl Ledger {
                 sk if sk.starts_with(item::RECORDING_PREFIX) => RECORDINGS,
                 _ => DELIVERIES,
             };
+            let at = match kind {
+                RECORDS => get_text(&found, "updated_at"),
+                DELIVERIES => get_text(&found, "received_at"),
+                _ => None,
+            };
+            survey.last_at = survey.last_at.max(at.map(str::to_owned));
             if let Some(tombstone) = Tombstone::read(&found) {
                 objects.extend(tombstone.objects);
             } else if !is_tombstone(&found) {
