@@ -101,16 +101,24 @@ impl Upkeep {
 
     /// Does what is due, as long as there is time until a deadline.
     ///
+    /// Each part has a share of the time, and what the parts before it leave. So none keeps the others
+    /// waiting for ever, neither by its amount of work nor by a failure. Deliveries that are missing in a
+    /// record come first.
+    ///
     /// # Errors
-    /// The stores did not answer. The next run goes on.
+    /// Something could not be done. The next run goes on.
     pub async fn scheduled(&self, now: Timestamp, deadline: Instant) -> Result<(), lambda::Error> {
+        let begin = Instant::now();
+        let tenth = deadline.saturating_duration_since(begin) / 10;
         self.sources.keep_fresh().await;
-        // Boxed, since the compiler limits how deep futures can be nested. One that fails does not hold up the others.
-        let again = Box::pin(self.erase_what_is_due(now, deadline)).await;
-        let spare = Box::pin(self.clear_spares(now, deadline)).await;
-        let old = Box::pin(self.erase_what_is_old(now, deadline)).await;
-        let newer = Box::pin(self.replay_newer(now, deadline)).await;
-        Ok(again.and(spare).and(old).and(newer)?)
+        // Boxed, since the compiler limits how deep futures can be nested.
+        let newer = Box::pin(self.replay_newer(now, begin + tenth * 2)).await;
+        let again = Box::pin(self.erase_what_is_due(now, begin + tenth * 4)).await;
+        let spare = Box::pin(self.clear_spares(now, begin + tenth * 5)).await;
+        let quarantine = Box::pin(self.erase_old_quarantine(now, begin + tenth * 6)).await;
+        // The last tenth is for the note of how far it has come.
+        let calls = Box::pin(self.erase_old_calls(now, begin + tenth * 9)).await;
+        Ok(newer.and(again).and(spare).and(quarantine).and(calls)?)
     }
 
     async fn act(

@@ -27,7 +27,7 @@ impl Upkeep {
                 if Instant::now() >= deadline {
                     return Ok(());
                 }
-                self.replay_one(&found.quarantine_id, now).await;
+                self.replay_one(&found.quarantine_id, now, deadline).await;
             }
             match page.next {
                 Some(next) if Instant::now() < deadline => waiting.before = Some(next),
@@ -37,7 +37,7 @@ impl Upkeep {
     }
 
     /// Replays a delivery. What goes wrong with one is logged, and does not hold up the others.
-    async fn replay_one(&self, quarantine_id: &str, now: Timestamp) {
+    async fn replay_one(&self, quarantine_id: &str, now: Timestamp, deadline: Instant) {
         let Some(key) = key::of_quarantine_id(quarantine_id) else { return };
         let kept = match self.ledger.kept(&self.bucket, &key).await {
             Ok(Found::Waiting(kept)) => kept,
@@ -48,7 +48,7 @@ impl Upkeep {
                 return;
             }
         };
-        match self.read_again(&kept, RemovedKey::Refuse, now).await {
+        match self.read_again(&kept, RemovedKey::Refuse, now, deadline).await {
             Ok((outcome, _)) => tracing::info!(quarantine_id, status = outcome.name(), "replayed"),
             Err(problem) => {
                 tracing::error!(

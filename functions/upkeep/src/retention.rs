@@ -1,15 +1,15 @@
 //! Retention: what is older than it is to be kept is erased, as if a person asked for it.
 //!
-//! A pass looks at every call once, a page at a time, and begins a day after the one before began. It stops when the time
-//! of a run is over, and the next run goes on from there.
+//! A pass looks at every call once, a page at a time, and begins a day after the one before began. It stops
+//! when the time of a run is over, and the next run goes on from there. What can't be erased is left for the
+//! next pass, and does not hold up the rest.
 
-use std::time::Duration;
-
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use serde::Serialize;
 use shared::env::{self, Environment};
 use shared::ledger::StoreError;
+use shared::ledger::erase::Place;
 use shared::ledger::key::WORK_SHARDS;
 use shared::ledger::retention::{OldCall, Progress};
 use shared::metrics::Directive;
@@ -17,18 +17,16 @@ use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
 use crate::Upkeep;
+use crate::due::{several, shards};
 
 /// How many calls are looked at before the progress is noted.
 const PAGE: i32 = 500;
 
-/// How many calls are erased at a time.
-const AT_ONCE: usize = 4;
+/// How many deliveries in quarantine are listed at a time.
+const QUARANTINE_PAGE: i32 = 100;
 
 /// The time between the beginnings of two passes.
 const BETWEEN: SignedDuration = SignedDuration::from_hours(24);
-
-/// The time kept free at the end of a run.
-const SPARE: Duration = Duration::from_secs(10);
 
 /// How long before deliveries in quarantine are erased an alarm is raised.
 const NOTICE_DAYS: u64 = 14;
@@ -93,15 +91,9 @@ fn ago(now: Timestamp, days: u64) -> Timestamp {
 }
 
 impl Upkeep {
-    /// Erases what is too old, as long as there is time until a deadline.
-    pub(crate) async fn erase_what_is_old(
-        &self,
-        now: Timestamp,
-        deadline: Instant,
-    ) -> Result<(), StoreError> {
-        let until = deadline.checked_sub(SPARE).unwrap_or(deadline);
-        self.erase_old_quarantine(now, until).await?;
-        if self.retention.is_for_ever() {
+    /// Erases the calls that are too old, or their recordings, until a deadline.
+    pub(crate) async fn erase_old_calls(&self, now: Timestamp, deadline: Instant) -> Result<(), StoreError> {
+        if self.retention.is_for_ever() || Instant::now() >= deadline {
             return Ok(());
         }
         let known = self.ledger.progress().await?;
@@ -117,18 +109,31 @@ impl Upkeep {
             done: progress.recordings_before.clone(),
         };
         let Some(before) = limits.records.max(limits.recordings) else { return Ok(()) };
-        let mut total = Erased::default();
-        while !progress.is_finished && Instant::now() < until {
-            let page = self.ledger.old_calls(before, &mut progress, PAGE).await?;
-            let tasks: Vec<_> = page.iter().map(|call| self.erase_old(call, &limits, now)).collect();
-            let done: Vec<_> = stream::iter(tasks).buffered(AT_ONCE).try_collect().await?;
-            for (call, erased) in page.iter().zip(done) {
-                total.calls += erased.calls;
-                total.recordings += erased.recordings;
-                if erased.is_left {
-                    progress.pass_over(&call.updated_at);
+        let (mut total, mut failed) = (Erased::default(), None);
+        while !progress.is_finished && Instant::now() < deadline {
+            let page = self.ledger.old_calls(before, &progress, PAGE).await?;
+            let work: Vec<_> = page.calls.iter().map(|call| self.erase_old(call, &limits, now)).collect();
+            let ended = several(work, deadline).await;
+            // What was not reached, the next run looks at.
+            let reached = ended.iter().take_while(|ended| ended.is_some()).count();
+            for (call, ended) in page.calls.iter().zip(ended) {
+                match ended {
+                    Some(Ok(erased)) => {
+                        total.calls += erased.calls;
+                        total.recordings += erased.recordings;
+                        if erased.is_left {
+                            progress.pass_over(&call.updated_at);
+                        }
+                    }
+                    Some(Err(error)) => {
+                        tracing::error!(%error, "a call that is older than it is kept could not be erased");
+                        progress.pass_over(&call.updated_at);
+                        failed.get_or_insert(error);
+                    }
+                    None => {}
                 }
             }
+            progress.move_behind(&page, reached);
             if progress.is_finished {
                 progress.finish(limits.recordings);
             }
@@ -140,7 +145,7 @@ impl Upkeep {
                 "erased what is older than it is kept"
             );
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Erases a call, or its recordings unless an earlier pass has.
@@ -164,31 +169,51 @@ impl Upkeep {
         Ok(erased)
     }
 
-    /// Erases the deliveries that have waited in quarantine for too long, each by itself: other deliveries of its
-    /// call may be new. Says how many soon will have waited so long.
-    async fn erase_old_quarantine(&self, now: Timestamp, until: Instant) -> Result<(), StoreError> {
+    /// Erases the deliveries that have waited in quarantine for too long, each by itself: other deliveries of
+    /// its call may be new. Says first how many soon will have waited so long, however many there are to
+    /// erase.
+    pub(crate) async fn erase_old_quarantine(
+        &self,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
         let Some(before) = self.retention.records_before(now) else { return Ok(()) };
+        if Instant::now() >= deadline {
+            return Ok(());
+        }
+        let mut failed = self.count_old_quarantine(now).await.err();
         let mut erased = 0_u64;
-        for shard in 0..WORK_SHARDS {
-            while Instant::now() < until {
-                let page = self.ledger.old_quarantine(shard, before, PAGE).await?;
-                if page.is_empty() {
-                    break;
+        for shard in shards(now) {
+            let mut last: Option<Place> = None;
+            while Instant::now() < deadline {
+                let page = self.ledger.old_quarantine(shard, before, last.as_ref(), QUARANTINE_PAGE).await?;
+                let Some(end) = page.last().cloned() else { break };
+                let work: Vec<_> =
+                    page.iter().map(|old| self.ledger.erase_delivery(&self.bucket, &old.key, now)).collect();
+                for ended in several(work, deadline).await {
+                    match ended {
+                        Some(Ok(erasure)) => erased += u64::from(erasure.is_some()),
+                        Some(Err(error)) => {
+                            tracing::error!(%error, "a delivery in quarantine could not be erased");
+                            failed.get_or_insert(error);
+                        }
+                        None => {}
+                    }
                 }
-                for key in page {
-                    self.ledger.erase_delivery(&self.bucket, &key, now).await?;
-                    erased += 1;
-                }
+                last = Some(end);
             }
         }
         if erased > 0 {
             tracing::info!(erased, "erased deliveries that have waited in quarantine for too long");
         }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Tells how many deliveries in quarantine are erased soon.
+    async fn count_old_quarantine(&self, now: Timestamp) -> Result<(), StoreError> {
         let soon = ago(now, self.retention.record_days.saturating_sub(NOTICE_DAYS));
-        let mut waiting = 0;
-        for shard in 0..WORK_SHARDS {
-            waiting += self.ledger.count_old_quarantine(shard, soon, PAGE).await?;
-        }
+        let counts = (0..WORK_SHARDS).map(|shard| self.ledger.count_old_quarantine(shard, soon, PAGE));
+        let waiting = try_join_all(counts).await?.iter().sum();
         self.report_quarantine(now, waiting);
         Ok(())
     }

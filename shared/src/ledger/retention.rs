@@ -4,8 +4,11 @@
 //! times has no part in it: a payload could say that it is of the year 9999. An index finds what may be old,
 //! and is a little behind; the items themselves decide.
 
-use aws_sdk_dynamodb::types::Select;
+use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+
+use super::erase::Place;
 use super::item::delivery::WORK as QUARANTINED;
 use super::item::tombstone::is_tombstone;
 use super::item::{self, Item, get_text, text};
@@ -15,19 +18,44 @@ use crate::timestamp::{Timestamp, rfc3339};
 
 pub use super::item::retention::Progress;
 
+/// A key of the index of calls: what is read next stands behind it.
+type IndexKey = HashMap<String, AttributeValue>;
+
 /// A call that was last updated before a time, as an index has it: it may have been updated since.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OldCall {
     /// Its partition key.
     pub pk: String,
     /// When its last delivery was applied, RFC 3339 UTC.
     pub updated_at: String,
+    index_key: IndexKey,
+}
+
+/// A page of the calls that were last updated before a time.
+#[derive(Clone, Debug)]
+pub struct OldCalls {
+    /// The calls.
+    pub calls: Vec<OldCall>,
+    /// The end of the page; `None` if it is the last.
+    end: Option<IndexKey>,
 }
 
 impl OldCall {
     /// Whether it was last updated before a time.
     pub fn is_before(&self, time: Timestamp) -> bool {
         self.updated_at < rfc3339(time)
+    }
+}
+
+impl Progress {
+    /// Moves it behind the first calls of a page, so many of them; behind the page, if those are all.
+    pub fn move_behind(&mut self, page: &OldCalls, calls: usize) {
+        if calls >= page.calls.len() {
+            self.after.clone_from(&page.end);
+            self.is_finished = self.after.is_none();
+        } else if let Some(last) = page.calls[..calls].last() {
+            self.after = Some(last.index_key.clone());
+        }
     }
 }
 
@@ -51,31 +79,38 @@ impl Ledger {
         put.send().await.map(|_| ()).map_err(|error| unavailable(&error))
     }
 
-    /// The next calls that were last updated before a time, out of at most `limit` calls, and moves the progress behind
-    /// them. Every call is looked at once in a pass, in no order.
+    /// The next calls that were last updated before a time, out of at most `limit` calls. A pass comes by
+    /// every call once, in no order.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn old_calls(
         &self,
         before: Timestamp,
-        progress: &mut Progress,
+        progress: &Progress,
         limit: i32,
-    ) -> Result<Vec<OldCall>, StoreError> {
+    ) -> Result<OldCalls, StoreError> {
         let scan = (self.client.scan().table_name(&self.table).index_name("by-time"))
             .filter_expression("updated_at < :before")
             .expression_attribute_values(":before", text(rfc3339(before)))
-            .projection_expression("pk, updated_at")
+            .projection_expression("pk, sk, day_shard, time_key, updated_at")
             .set_exclusive_start_key(progress.after.clone())
             .limit(limit);
         let page = scan.send().await.map_err(|error| unavailable(&error))?;
-        progress.after = page.last_evaluated_key().cloned();
-        progress.is_finished = progress.after.is_none();
         let old = |item: &Item| {
             let of = |name| get_text(item, name).map(str::to_owned);
-            Some(OldCall { pk: of(item::PK)?, updated_at: of("updated_at")? })
+            let names = [item::PK, item::SK, "day_shard", "time_key"];
+            let index_key = names.map(|name| Some((name.to_owned(), item.get(name)?.clone())));
+            Some(OldCall {
+                pk: of(item::PK)?,
+                updated_at: of("updated_at")?,
+                index_key: index_key.into_iter().collect::<Option<_>>()?,
+            })
         };
-        Ok(page.items().iter().filter_map(old).collect())
+        Ok(OldCalls {
+            calls: page.items().iter().filter_map(old).collect(),
+            end: page.last_evaluated_key().cloned(),
+        })
     }
 
     /// The keys of the recordings that are not erased of a call whose last delivery arrived before a time.
@@ -106,7 +141,8 @@ impl Ledger {
         Ok(Some(keys))
     }
 
-    /// The keys of some deliveries of a shard that wait in quarantine since before a time, the oldest first.
+    /// A page of the deliveries of a shard that wait in quarantine since before a time, the oldest first.
+    /// `after` is the last one of the page before.
     ///
     /// # Errors
     /// The table did not answer.
@@ -114,15 +150,10 @@ impl Ledger {
         &self,
         shard: u64,
         before: Timestamp,
+        after: Option<&Place>,
         limit: i32,
-    ) -> Result<Vec<Key>, StoreError> {
-        let page = self.quarantine_before(shard, before).limit(limit).send().await;
-        let page = page.map_err(|error| unavailable(&error))?;
-        let key = |item: &Item| {
-            let of = |name| get_text(item, name).map(str::to_owned);
-            Some(Key { pk: of(item::PK)?, sk: of(item::SK)? })
-        };
-        Ok(page.items().iter().filter_map(key).collect())
+    ) -> Result<Vec<Place>, StoreError> {
+        self.places_due(QUARANTINED, shard, before, after, limit).await
     }
 
     /// How many deliveries of a shard wait in quarantine since before a time, `limit` at most.

@@ -12,8 +12,10 @@ use upkeep::{Retention, Upkeep};
 
 use super::scene::{CALL_ID, Gate, Scene, bucket};
 use crate::bed::text;
+use crate::proxy::{Call, Decision, Fate};
 
 mod fresh;
+mod share;
 
 /// Calls and deliveries in quarantine are kept for thirty days.
 const RECORDS: Retention = Retention { record_days: 30, recording_days: 0 };
@@ -37,6 +39,19 @@ async fn run_of(upkeep: &Upkeep, days: i64, time: Duration) -> anyhow::Result<()
     let at = Timestamp::now() + SignedDuration::from_hours(24 * days);
     let run = upkeep.scheduled(at, Instant::now() + time).await;
     run.map_err(|error| anyhow::anyhow!("the schedule: {error}"))
+}
+
+/// Runs the schedule for some time, with requests to the table that a test decides on.
+async fn run_past(
+    scene: &Scene,
+    retention: Retention,
+    time: Duration,
+    decide: impl Fn(&Call) -> Decision + Send + Sync + 'static,
+) -> anyhow::Result<()> {
+    let forward = |_: &Call| -> Decision { Box::pin(async { Fate::Forward }) };
+    let (aws, ledger) = scene.behind_proxies(decide, forward).await?;
+    let upkeep = Upkeep::new(ledger, bucket(&aws), scene.sources.clone()).with_retention(retention);
+    run_of(&upkeep, 0, time).await
 }
 
 /// Every item of a call: its kind and its state, which a record has only once it is erased.

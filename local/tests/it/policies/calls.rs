@@ -162,7 +162,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/erase/due.rs",
         of: &["query"],
-        by: Ledger(&["erasures_due", "spares"]),
+        by: Ledger(&["erasures_due", "spares", "old_quarantine"]),
         on: &[WORK],
         under: &[],
     },
@@ -204,7 +204,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/retention.rs",
         of: &["query"],
-        by: Ledger(&["old_quarantine", "count_old_quarantine"]),
+        by: Ledger(&["count_old_quarantine"]),
         on: &[WORK],
         under: &[],
     },
