@@ -12,6 +12,8 @@
 
 use aws_sdk_dynamodb::Client;
 
+use self::item::Item;
+use self::key::Key;
 use self::values::ObjectStore;
 use crate::aws::Aws;
 use crate::provider::Provider;
@@ -77,6 +79,13 @@ impl Ledger {
         if let Err(error) = request.send().await {
             tracing::warn!(error = %unavailable(&error), "the table could not be reached at the start");
         }
+    }
+
+    /// Reads an item with all of it. Consistent: what a webhook has answered 200 to is there.
+    async fn whole_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
+        let answer = get.consistent_read(true).send().await.map_err(|error| unavailable(&error))?;
+        Ok(answer.item)
     }
 }
 

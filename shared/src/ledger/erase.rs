@@ -270,12 +270,6 @@ impl Ledger {
             .expression_attribute_values(":erased", text(item::tombstone::STATE));
         update.send().await.map(|_| ()).map_err(|error| unavailable(&error))
     }
-
-    pub(super) async fn whole_item(&self, key: &Key) -> Result<Option<Item>, StoreError> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes()));
-        let answer = get.consistent_read(true).send().await.map_err(|error| unavailable(&error))?;
-        Ok(answer.item)
-    }
 }
 
 /// Reads an item as a tombstone; `None` if it is none.

@@ -23,8 +23,9 @@ const OWN_KEYS: &[&str] = &["CALL#<reader>#*", "EVENT#<reader>#*"];
 /// The partition keys of every provider.
 const ALL_KEYS: &[&str] = &["EVENT#*", "CALL#*"];
 
-/// The functions of the ledger that erase.
+/// The functions of the ledger that erase, or delete what quarantine has left in the bucket. One function calls them.
 const ERASE: &[&str] = &[
+    "has_anything",
     "erase_call",
     "erase_old_call",
     "erase_delivery",
@@ -32,10 +33,11 @@ const ERASE: &[&str] = &[
     "erase_again",
     "erase_again_of",
     "reapply",
+    "discard",
+    "kept",
+    "replay",
+    "clear_spare",
 ];
-
-/// The functions of the ledger that delete what quarantine has left in the bucket.
-const CLEAR: &[&str] = &["discard", "kept", "replay", "clear_spare"];
 
 /// Who reaches a call.
 pub(super) enum By {
@@ -64,23 +66,16 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger.rs",
         of: &["get_item"],
-        by: Ledger(&["warm_up"]),
+        by: Ledger(&["warm_up", "apply"]),
         on: &[TABLE],
         under: OWN_KEYS,
     },
     Calls {
         at: "shared/src/ledger/write.rs",
-        of: &["get_item", "transact_write_items"],
+        of: &["transact_write_items"],
         by: Ledger(&["apply"]),
         on: &[TABLE],
         under: OWN_KEYS,
-    },
-    Calls {
-        at: "shared/src/ledger/write.rs",
-        of: &["get_item"],
-        by: Ledger(&["replay"]),
-        on: &[TABLE],
-        under: &[],
     },
     Calls {
         at: "shared/src/ledger/jobs.rs",
@@ -97,9 +92,9 @@ pub(super) const CALLS: &[Calls] = &[
         under: ALL_KEYS,
     },
     Calls {
-        at: "shared/src/ledger/erase.rs",
+        at: "shared/src/ledger.rs",
         of: &["get_item"],
-        by: Ledger(&["erase_delivery", "erase_recording", "erase_again", "erase_again_of", "kept"]),
+        by: Ledger(&["erase_delivery", "erase_recording", "erase_again", "erase_again_of", "kept", "replay"]),
         on: &[TABLE],
         under: &[],
     },
@@ -107,13 +102,6 @@ pub(super) const CALLS: &[Calls] = &[
         at: "shared/src/ledger/erase/survey.rs",
         of: &["query"],
         by: Ledger(ERASE),
-        on: &[TABLE],
-        under: &[],
-    },
-    Calls {
-        at: "shared/src/ledger/erase/survey.rs",
-        of: &["query"],
-        by: Ledger(&["has_anything"]),
         on: &[TABLE],
         under: &[],
     },
@@ -136,20 +124,6 @@ pub(super) const CALLS: &[Calls] = &[
         of: &["delete_object"],
         by: Ledger(ERASE),
         on: &[RECORDINGS, VALUES, EVIDENCE, QUARANTINE],
-        under: &[],
-    },
-    Calls {
-        at: "shared/src/ledger/erase/objects.rs",
-        of: &["list_object_versions"],
-        by: Ledger(CLEAR),
-        on: &[BUCKET],
-        under: &["recordings/*", "values/*", "evidence/*", "quarantine/*"],
-    },
-    Calls {
-        at: "shared/src/ledger/erase/objects.rs",
-        of: &["delete_object"],
-        by: Ledger(CLEAR),
-        on: &[QUARANTINE],
         under: &[],
     },
     Calls {
@@ -261,7 +235,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/quarantine.rs",
         of: &["delete_item"],
-        by: Ledger(CLEAR),
+        by: Ledger(ERASE),
         on: &[TABLE],
         under: ALL_KEYS,
     },
@@ -282,7 +256,7 @@ pub(super) const CALLS: &[Calls] = &[
     Calls {
         at: "shared/src/ledger/change.rs",
         of: &["update_item"],
-        by: Ledger(CLEAR),
+        by: Ledger(ERASE),
         on: &[TABLE],
         under: ALL_KEYS,
     },
