@@ -107,11 +107,13 @@ async fn unread(bed: &Bed) -> anyhow::Result<String> {
     let [from, to] = [&old.pk, &new.pk]
         .map(|pk| format!("quarantine/{}{}", key::folder(pk).unwrap_or_default(), hex::encode(&sha256)));
     if let Ok(object) = s3.get_object().bucket(local::stack::BUCKET).key(&from).send().await {
-        let version = object.version_id().map(str::to_owned);
         let content = object.body.collect().await?.into_bytes();
         s3.put_object().bucket(local::stack::BUCKET).key(&to).body(content.into()).send().await?;
-        let delete = s3.delete_object().bucket(local::stack::BUCKET).key(&from);
-        delete.set_version_id(version).send().await?;
+        let versions = s3.list_object_versions().bucket(local::stack::BUCKET).prefix(&from).send().await?;
+        for version in versions.versions() {
+            let delete = s3.delete_object().bucket(local::stack::BUCKET).key(&from);
+            delete.set_version_id(version.version_id().map(str::to_owned)).send().await?;
+        }
     }
     key::quarantine_id(&new).context("no id")
 }

@@ -103,6 +103,6 @@ async fn hostile_keys_stay_inside_the_folder() -> anyhow::Result<()> {
     let beside: Vec<_> = fs::read_dir(outside.path())?.collect::<Result<_, _>>()?;
     assert_eq!(beside.len(), 1);
     assert_eq!(fs::read_dir(folder.join("s3/objects"))?.count(), keys.len());
-    assert_eq!(fs::read_dir(folder.join("s3"))?.count(), 5);
+    assert_eq!(fs::read_dir(folder.join("s3"))?.count(), 7);
     Ok(())
 }
