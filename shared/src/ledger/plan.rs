@@ -12,14 +12,15 @@ use super::entry::{Content, Entry};
 use super::item::call::{self, Call, NewCall};
 use super::item::delivery::{self, State};
 use super::item::tombstone::is_tombstone;
-use super::item::{self, Item, recording};
+use super::item::{self, Item};
 use super::key;
 use super::values::Object;
-use crate::event::{CallEvent, RecordingLink};
-use crate::record::{Record, merge};
+use crate::event::CallEvent;
+use crate::record::merge;
 use crate::timestamp::rfc3339;
 
 mod write;
+mod job;
 mod replay;
 
 pub use write::{Condition, Kind, Write};
@@ -114,7 +115,13 @@ impl Seen {
     pub fn learn_call(&mut self, found: Option<Item>) {
         self.is_newer |= found.as_ref().is_some_and(item::is_newer);
         self.is_erased |= found.as_ref().is_some_and(is_tombstone);
-        self.call = found.as_ref().map(call::read);
+        let call = found.as_ref().map(call::read);
+        let revision = |call: &Option<Call>| call.as_ref().map(|call| call.columns.revision);
+        if revision(&call) != revision(&self.call) {
+            // A job is made with a new revision of its call. So what was not there then may be there now.
+            self.recordings.retain(|_, job| job.is_some());
+        }
+        self.call = call;
     }
 
     /// Takes note of the item that was in the way of a write, or of its absence.
@@ -277,49 +284,6 @@ impl Planner<'_> {
             value: seen.get("state").cloned(),
         });
         Write { kind: Kind::Delivery, item, condition }
-    }
-
-    /// The ids under which the job of a recording may be: the one that is announced, and those that the record has.
-    ///
-    /// A recording that was announced under several ids has one job, under the id that came first. Which one
-    /// that is can't be told from the record.
-    fn ids<'a>(self, link: &'a RecordingLink, record: &'a Record) -> Vec<&'a str> {
-        let known = self.seen.call.as_ref().map(|call| call.record.recording_ids()).unwrap_or_default();
-        let others = record.ids_of_recording(&link.recording_id).into_iter();
-        let others = others.filter(|id| *id != link.recording_id && known.contains(id));
-        [&*link.recording_id].into_iter().chain(others).collect()
-    }
-
-    /// The sort keys of the jobs that were not looked for, unless one was found. A transaction finds out about one of
-    /// them, by its condition. With more, it could make a second job.
-    fn jobs_unknown(self, event: &CallEvent, record: &Record) -> Vec<String> {
-        let Some(link) = &event.recording else { return Vec::new() };
-        let sks = self.ids(link, record).into_iter().map(key::recording_sk);
-        let looked_for = sks.map(|sk| (self.seen.recordings.get(&sk), sk)).collect::<Vec<_>>();
-        if looked_for.iter().any(|(found, _)| matches!(found, Some(Some(_)))) {
-            return Vec::new();
-        }
-        looked_for.into_iter().filter(|(found, _)| found.is_none()).map(|(_, sk)| sk).collect()
-    }
-
-    /// The copy job of a link that is new, or newer than the one of the job that was seen.
-    fn recording(self, event: &CallEvent, record: &Record) -> Option<Write> {
-        let Self { entry, seen, .. } = self;
-        let link = event.recording.as_ref()?;
-        let ids = self.ids(link, record);
-        let looked_for = |id: &&&str| seen.recordings.get(&key::recording_sk(id));
-        let Some(job) = ids.iter().find_map(|id| looked_for(&id).and_then(Option::as_ref)) else {
-            let id = ids.iter().find(|id| looked_for(id).is_none()).copied().unwrap_or(&link.recording_id);
-            let item = recording::write(&entry.pk, &event.call_id, id, link, entry.applied_at);
-            return Some(Write { kind: Kind::Recording, item, condition: Condition::New });
-        };
-        if item::is_newer(job) || !recording::is_newer_link(link, job) {
-            return None;
-        }
-        let version = item::number(recording::version(job));
-        let condition = Condition::Seen { attribute: "version", value: Some(version) };
-        let item = recording::relink(job, link, entry.applied_at);
-        Some(Write { kind: Kind::Recording, item, condition })
     }
 }
 

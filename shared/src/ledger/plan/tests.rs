@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::{Outcome, Plan, Seen, plan};
 use crate::ledger::item::{get_number, get_text};
 use crate::provider::Provider;
 
@@ -284,6 +284,25 @@ fn a_recording_that_is_announced_again_under_another_id_has_one_job() {
         }
         assert_eq!(table.of("RECORDING").len(), 1, "{number}");
     }
+}
+
+#[test]
+fn a_job_that_was_not_there_is_looked_for_again_when_its_call_has_changed() {
+    let link = "RecordingUrl=https%3A%2F%2Fmedia.example%2Fr.mp3";
+    let ended = entry(Provider::Telnyx, &format!("CallSid=c&CallStatus=completed&CallbackSource=s&{link}"));
+    let ready = |more: &str| {
+        let body = format!("CallSid=c&RecordingSid=r&RecordingStatus=completed&{link}{more}");
+        entry(Provider::Telnyx, &body)
+    };
+    let mut seen = Seen::default();
+    seen.learn_job("RECORDING#r".to_owned(), None);
+    let mut table = Table::default();
+    for entry in [ready(""), ended] {
+        table.apply(&entry);
+    }
+    seen.learn_call(table.of("CALL").first().map(|call| (*call).clone()));
+    let next = plan(&ready("&RecordingChannels=2"), &seen, 400);
+    assert!(matches!(&next, Plan::Look(jobs) if jobs.len() == 2), "{next:?}");
 }
 
 #[test]
