@@ -109,7 +109,9 @@ fn party(name: &str, text: &str) -> Result<String, Problem> {
     let plus = text.strip_prefix(' ').map(|rest| format!("+{rest}"));
     let text = plus.as_deref().unwrap_or(text);
     let number = party::e164(text).map(|(number, _)| number);
-    let address = || party::listed(text).filter(|address| !address.starts_with('+'));
+    // Some digits with a plus stand for a caller who is not known.
+    let is_address = |address: &String| !address.starts_with('+') || party::is_nobody(text);
+    let address = || party::listed(text).filter(is_address);
     number.or_else(address).ok_or_else(|| {
         invalid(format!(
             "{name} must be a number as +<country><number>, such as {name}=%2B254700000001, or an address."

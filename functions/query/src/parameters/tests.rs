@@ -41,6 +41,8 @@ fn a_number_may_be_written_as_people_write_it() {
         assert_eq!(listing(&format!("from={written}")).unwrap().by, number, "{written}");
     }
     assert_eq!(listing("to=+1234567").unwrap().by, By::To("+1234567".to_owned()));
+    // The digits of "anonymous" are no number, and calls are listed under them.
+    assert_eq!(listing("from=%2B266696687").unwrap().by, By::From("+266696687".to_owned()));
 }
 
 #[test]
