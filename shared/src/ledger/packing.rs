@@ -4,7 +4,8 @@
 //! of its dictionary, so it can be read by itself. What is read is bounded, whatever a frame claims.
 //!
 //! Each provider has its own dictionaries (`Provider::dictionaries`). The parameters are the cheapest
-//! that do well with a dictionary: higher levels save next to nothing, lower ones make new text larger.
+//! that do well with a dictionary: higher levels save next to nothing, lower ones make new text larger, and a lazy
+//! search saves no write unit and takes about 20 µs more of each delivery.
 //!
 //! [RFC 8878]: https://www.rfc-editor.org/rfc/rfc8878
 
@@ -28,7 +29,7 @@ const PARAMETERS: [CParameter; 7] = [
     CParameter::ChainLog(13),
     CParameter::SearchLog(3),
     CParameter::MinMatch(4),
-    CParameter::Strategy(Strategy::ZSTD_lazy),
+    CParameter::Strategy(Strategy::ZSTD_greedy),
     CParameter::ChecksumFlag(true),
 ];
 
