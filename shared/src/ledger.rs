@@ -23,6 +23,7 @@ mod kept;
 mod plan;
 mod write;
 mod change;
+pub mod due;
 pub mod jobs;
 pub mod quarantine;
 pub mod rebuild;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use futures_util::Stream;
 use futures_util::future::try_join_all;
 use shared::ledger::StoreError;
-use shared::ledger::jobs::Due;
+use shared::ledger::due::{Due, Work};
 use shared::ledger::key::{Key, WORK_SHARDS};
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ impl Recordings {
     /// Writes the metric of how long the oldest due job has waited, before any of them is tried.
     pub(crate) async fn report_oldest_due(&self) {
         let now = Timestamp::now();
-        let first = (0..WORK_SHARDS).map(|shard| self.ledger.due(shard, now, None, 1));
+        let first = (0..WORK_SHARDS).map(|shard| self.ledger.due(Work::Recordings, shard, now, None, 1));
         match try_join_all(first).await {
             Ok(first) => {
                 let oldest = first.iter().flatten().filter_map(Due::since).min().unwrap_or(now);
@@ -55,7 +55,11 @@ impl Recordings {
                     return Some((Ok(due.key), position));
                 }
                 let shard = *position.shards.front()?;
-                match self.ledger.due(shard, position.now, position.last.as_ref(), PAGE).await {
+                match self
+                    .ledger
+                    .due(Work::Recordings, shard, position.now, position.last.as_ref(), PAGE)
+                    .await
+                {
                     Ok(page) if page.is_empty() => position.next_shard(),
                     Ok(page) => position.page = page.into(),
                     Err(error) => {

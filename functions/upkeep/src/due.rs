@@ -1,52 +1,97 @@
-//! The schedule: erasures that are due again.
+//! The schedule: what is due in the `work` index.
 
 use futures_util::{StreamExt as _, stream};
 use shared::ledger::StoreError;
-use shared::ledger::erase::Place;
+use shared::ledger::due::{Due, Work};
 use shared::ledger::key::WORK_SHARDS;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use crate::Upkeep;
 
-/// How many tombstones are read at a time.
+/// How many places are read at a time.
 const PAGE: i32 = 50;
 
 /// How many things are worked on at a time.
 const AT_ONCE: usize = 8;
 
 impl Upkeep {
-    /// Deletes again what tombstones stand for that are due, until a deadline. One that can't be deleted does
-    /// not hold up the others.
+    /// Deletes again what tombstones stand for that are due, until a deadline.
     pub(crate) async fn erase_what_is_due(
         &self,
         now: Timestamp,
         deadline: Instant,
     ) -> Result<(), StoreError> {
-        let (mut erased, mut failed) = (0_u64, None);
+        let again = move |due: Due| async move {
+            self.ledger.erase_again(&self.bucket, &due, now).await.map(|()| true)
+        };
+        let ended = self.work_off(Work::Erasures, now, now, deadline, again).await;
+        ended.report("what was erased is deleted again")
+    }
+
+    /// Deletes the objects that deliveries had in quarantine, until a deadline.
+    pub(crate) async fn clear_spares(&self, now: Timestamp, deadline: Instant) -> Result<(), StoreError> {
+        let clear = move |due: Due| async move {
+            self.ledger.clear_spare(&self.bucket, &due.key).await.map(|()| true)
+        };
+        let ended = self.work_off(Work::Spares, now, now, deadline, clear).await;
+        ended.report("what quarantine has left in the bucket is deleted")
+    }
+
+    /// Works on all that is due of a kind at a time, several at a time, until a deadline. One that can't be done does not
+    /// hold up the others. `one` returns whether there was anything to do.
+    pub(crate) async fn work_off<F: Future<Output = Result<bool, StoreError>> + Send>(
+        &self,
+        work: Work,
+        now: Timestamp,
+        at: Timestamp,
+        deadline: Instant,
+        one: impl Fn(Due) -> F + Send + Sync,
+    ) -> Worked {
+        let mut worked = Worked::default();
         for shard in shards(now) {
-            let mut last: Option<Place> = None;
+            let mut last: Option<Due> = None;
             while Instant::now() < deadline {
-                let page = self.ledger.erasures_due(shard, now, last.as_ref(), PAGE).await?;
+                let page = match self.ledger.due(work, shard, at, last.as_ref(), PAGE).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        worked.fail(work, error);
+                        break;
+                    }
+                };
                 let Some(end) = page.last().cloned() else { break };
-                let work: Vec<_> =
-                    page.iter().map(|due| self.ledger.erase_again(&self.bucket, due, now)).collect();
-                for ended in several(work, deadline).await {
+                for ended in several(page.into_iter().map(&one).collect(), deadline).await {
                     match ended {
-                        Some(Ok(())) => erased += 1,
-                        Some(Err(error)) => {
-                            tracing::error!(%error, "what was erased could not be deleted again");
-                            failed.get_or_insert(error);
-                        }
+                        Some(Ok(is_done)) => worked.done += u64::from(is_done),
+                        Some(Err(error)) => worked.fail(work, error),
                         None => {}
                     }
                 }
                 last = Some(end);
             }
         }
-        if erased > 0 {
-            let is_finished = Instant::now() < deadline;
-            tracing::info!(erased, is_finished, "what was erased is deleted again");
+        worked
+    }
+}
+
+/// What came of work on what was due.
+#[derive(Debug, Default)]
+pub(crate) struct Worked {
+    done: u64,
+    failed: Option<StoreError>,
+}
+
+impl Worked {
+    fn fail(&mut self, work: Work, error: StoreError) {
+        tracing::error!(?work, %error, "something that is due could not be done");
+        self.failed.get_or_insert(error);
+    }
+
+    /// Logs how much was done, if anything, and returns the first error.
+    pub(crate) fn report(self, what: &'static str) -> Result<(), StoreError> {
+        let Self { done, failed } = self;
+        if done > 0 {
+            tracing::info!(done, "{what}");
         }
         failed.map_or(Ok(()), Err)
     }

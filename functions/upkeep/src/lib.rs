@@ -30,7 +30,6 @@ mod rebuild;
 mod newer;
 mod erase;
 mod due;
-mod spare;
 mod retention;
 
 pub use retention::Retention;

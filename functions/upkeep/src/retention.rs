@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use shared::env::{self, Environment};
 use shared::ledger::StoreError;
-use shared::ledger::erase::Place;
+use shared::ledger::due::{Due, Work};
 use shared::ledger::key::WORK_SHARDS;
 use shared::ledger::retention::{OldCall, Progress};
 use shared::metrics::Directive;
@@ -17,13 +17,10 @@ use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
 use crate::Upkeep;
-use crate::due::{several, shards};
+use crate::due::several;
 
 /// How many calls are looked at before the progress is noted.
 const PAGE: i32 = 500;
-
-/// How many deliveries in quarantine are listed at a time.
-const QUARANTINE_PAGE: i32 = 100;
 
 /// The time between the beginnings of two passes.
 const BETWEEN: SignedDuration = SignedDuration::from_hours(24);
@@ -181,39 +178,20 @@ impl Upkeep {
         if Instant::now() >= deadline {
             return Ok(());
         }
-        let mut failed = self.count_old_quarantine(now).await.err();
-        let mut erased = 0_u64;
-        for shard in shards(now) {
-            let mut last: Option<Place> = None;
-            while Instant::now() < deadline {
-                let page = self.ledger.old_quarantine(shard, before, last.as_ref(), QUARANTINE_PAGE).await?;
-                let Some(end) = page.last().cloned() else { break };
-                let work: Vec<_> =
-                    page.iter().map(|old| self.ledger.erase_delivery(&self.bucket, &old.key, now)).collect();
-                for ended in several(work, deadline).await {
-                    match ended {
-                        Some(Ok(erasure)) => erased += u64::from(erasure.is_some()),
-                        Some(Err(error)) => {
-                            tracing::error!(%error, "a delivery in quarantine could not be erased");
-                            failed.get_or_insert(error);
-                        }
-                        None => {}
-                    }
-                }
-                last = Some(end);
-            }
-        }
-        if erased > 0 {
-            tracing::info!(erased, "erased deliveries that have waited in quarantine for too long");
-        }
-        failed.map_or(Ok(()), Err)
+        let counted = self.count_old_quarantine(now).await;
+        let erase = move |old: Due| async move {
+            let erasure = self.ledger.erase_delivery(&self.bucket, &old.key, now).await?;
+            Ok(erasure.is_some())
+        };
+        let ended = self.work_off(Work::Quarantine, now, before, deadline, erase).await;
+        counted.and(ended.report("erased deliveries that have waited in quarantine for too long"))
     }
 
     /// Tells how many deliveries in quarantine are erased soon.
     async fn count_old_quarantine(&self, now: Timestamp) -> Result<(), StoreError> {
         let soon = ago(now, self.retention.record_days.saturating_sub(NOTICE_DAYS));
-        let counts = (0..WORK_SHARDS).map(|shard| self.ledger.count_old_quarantine(shard, soon, PAGE));
-        let waiting = try_join_all(counts).await?.iter().sum();
+        let soon = (0..WORK_SHARDS).map(|shard| self.ledger.due(Work::Quarantine, shard, soon, None, PAGE));
+        let waiting = try_join_all(soon).await?.iter().map(|page| page.len() as u64).sum();
         self.report_quarantine(now, waiting);
         Ok(())
     }

@@ -19,12 +19,11 @@ use crate::timestamp::{Timestamp, rfc3339};
 
 mod survey;
 pub(super) mod objects;
-mod due;
+mod again;
 mod receipt;
 mod listed;
 
 pub use super::item::tombstone::{Amount, Amounts};
-pub use due::Place;
 pub use listed::{ERASURES, Listed, Reapplied};
 pub use receipt::{Erasure, Trace};
 

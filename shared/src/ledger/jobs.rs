@@ -20,29 +20,18 @@
 //! them meets.
 //!
 //! A newer link for a job that is being copied leaves its lease alone. A job whose item lacks what a copy
-//! needs goes from its lease to `failed` at once. [`item::recording`] has the attributes of each state.
+//! needs goes from its lease to `failed` at once. [`recording`](super::item::recording) has the attributes of each state.
 
 use super::change::Changed;
-use super::item::recording::{WORK, change as changes, key_of};
+use super::item::get_text;
+use super::item::recording::{change as changes, key_of};
 use super::item::tombstone::is_tombstone;
-use super::item::{self, get_text, text};
 use super::key::{self, Key};
 use super::{Ledger, StoreError, unavailable};
 use crate::provider::Provider;
-use crate::timestamp::{Timestamp, rfc3339};
+use crate::timestamp::Timestamp;
 
 pub use super::item::recording::{Copied, End, Job, Link, Reason, State};
-
-const WORK_INDEX: &str = "work";
-
-/// A job that is due, as the `work` index has it: its key, and its place in the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// The job's item.
-    pub key: Key,
-    /// Since when it is due, as text.
-    work_due: String,
-}
 
 /// The result of `lease`.
 #[derive(Clone, Debug)]
@@ -99,13 +88,6 @@ impl Leased {
             Self::Taken(job) => Some(*job),
             Self::NotDue | Self::Unreadable => None,
         }
-    }
-}
-
-impl Due {
-    /// Since when it is due.
-    pub fn since(&self) -> Option<Timestamp> {
-        key::work_time(&self.work_due).parse().ok()
     }
 }
 
@@ -185,41 +167,6 @@ impl Ledger {
         // Our own request succeeded and its answer was lost.
         let written = get_text(&found, "last_lease") == Some(&job.lease);
         Ok(if written { Finished::Written } else { Finished::Lost })
-    }
-
-    /// A page of the jobs of a shard that are due, the longest due first. `after` is the last job of the page
-    /// before.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn due(
-        &self,
-        shard: u64,
-        now: Timestamp,
-        after: Option<&Due>,
-        limit: i32,
-    ) -> Result<Vec<Due>, StoreError> {
-        let work_shard = format!("{WORK}#{shard}");
-        let start = after.map(|due| {
-            let mut start = due.key.attributes();
-            start.insert("work_shard".to_owned(), text(&work_shard));
-            start.insert("work_due".to_owned(), text(&due.work_due));
-            start
-        });
-        let page = (self.client.query().table_name(&self.table).index_name(WORK_INDEX))
-            .key_condition_expression("work_shard = :shard AND work_due < :until")
-            .expression_attribute_values(":shard", text(&work_shard))
-            .expression_attribute_values(":until", text(key::work_until(&rfc3339(now))))
-            .set_exclusive_start_key(start)
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let due = |item: &item::Item| {
-            let of = |name| get_text(item, name).map(str::to_owned);
-            Some(Due { key: Key { pk: of(item::PK)?, sk: of(item::SK)? }, work_due: of("work_due")? })
-        };
-        Ok(page.items().iter().filter_map(due).collect())
     }
 
     /// Makes a job that is due later, or ended without a copy, due at once, when a person asks for it.

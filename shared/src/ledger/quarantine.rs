@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::change::Changed;
-use super::erase::{Place, objects};
+use super::erase::objects;
 use super::item::delivery::{self, State};
 use super::item::tombstone::is_tombstone;
 use super::item::{self, Item};
@@ -146,21 +146,6 @@ impl Ledger {
             Some(found) => self.clear(bucket, key, &found).await.map(|()| Discarded::Done),
             None => Ok(Discarded::NotWaiting),
         }
-    }
-
-    /// A page of the deliveries of a shard that are in quarantine no more, and whose objects there are still to be
-    /// deleted. `after` is the last one of the page before.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn spares(
-        &self,
-        shard: u64,
-        now: Timestamp,
-        after: Option<&Place>,
-        limit: i32,
-    ) -> Result<Vec<Place>, StoreError> {
-        self.places_due(delivery::SPARE, shard, now, after, limit).await
     }
 
     /// Deletes the object that a delivery had in quarantine.

@@ -6,10 +6,8 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::erase::Place;
-use super::item::delivery::WORK as QUARANTINED;
 use super::item::tombstone::is_tombstone;
 use super::item::{self, Item, get_text, text};
 use super::key::{self, Key};
@@ -139,46 +137,5 @@ impl Ledger {
             }
         }
         Ok(Some(keys))
-    }
-
-    /// A page of the deliveries of a shard that wait in quarantine since before a time, the oldest first.
-    /// `after` is the last one of the page before.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn old_quarantine(
-        &self,
-        shard: u64,
-        before: Timestamp,
-        after: Option<&Place>,
-        limit: i32,
-    ) -> Result<Vec<Place>, StoreError> {
-        self.places_due(QUARANTINED, shard, before, after, limit).await
-    }
-
-    /// How many deliveries of a shard wait in quarantine since before a time, `limit` at most.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn count_old_quarantine(
-        &self,
-        shard: u64,
-        before: Timestamp,
-        limit: i32,
-    ) -> Result<u64, StoreError> {
-        let query = self.quarantine_before(shard, before).select(Select::Count).limit(limit);
-        let page = query.send().await.map_err(|error| unavailable(&error))?;
-        Ok(u64::try_from(page.count()).unwrap_or(0))
-    }
-
-    fn quarantine_before(
-        &self,
-        shard: u64,
-        before: Timestamp,
-    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
-        (self.client.query().table_name(&self.table).index_name("work"))
-            .key_condition_expression("work_shard = :shard AND work_due < :before")
-            .expression_attribute_values(":shard", text(format!("{QUARANTINED}#{shard}")))
-            .expression_attribute_values(":before", text(rfc3339(before)))
     }
 }

@@ -134,14 +134,7 @@ pub(super) const CALLS: &[Calls] = &[
         under: &[],
     },
     Calls {
-        at: "shared/src/ledger/erase/due.rs",
-        of: &["query"],
-        by: Ledger(&["erasures_due", "spares", "old_quarantine"]),
-        on: &[WORK],
-        under: &[],
-    },
-    Calls {
-        at: "shared/src/ledger/erase/due.rs",
+        at: "shared/src/ledger/erase/again.rs",
         of: &["update_item"],
         by: Ledger(&["erase_again"]),
         on: &[TABLE],
@@ -173,13 +166,6 @@ pub(super) const CALLS: &[Calls] = &[
         of: &["query"],
         by: Ledger(&["old_recordings"]),
         on: &[TABLE],
-        under: &[],
-    },
-    Calls {
-        at: "shared/src/ledger/retention.rs",
-        of: &["query"],
-        by: Ledger(&["count_old_quarantine"]),
-        on: &[WORK],
         under: &[],
     },
     Calls {
@@ -239,13 +225,7 @@ pub(super) const CALLS: &[Calls] = &[
         on: &[TABLE],
         under: ALL_KEYS,
     },
-    Calls {
-        at: "shared/src/ledger/jobs.rs",
-        of: &["query"],
-        by: Ledger(&["due"]),
-        on: &["${CallsTable.Arn}/index/work"],
-        under: &[],
-    },
+    Calls { at: "shared/src/ledger/due.rs", of: &["query"], by: Ledger(&["due"]), on: &[WORK], under: &[] },
     Calls {
         at: "shared/src/ledger/change.rs",
         of: &["update_item"],
@@ -278,7 +258,7 @@ pub(super) const CALLS: &[Calls] = &[
         at: "shared/src/ledger/read/waiting.rs",
         of: &["query"],
         by: Ledger(&["unstored", "quarantine"]),
-        on: &["${CallsTable.Arn}/index/work"],
+        on: &[WORK],
         under: &[],
     },
     Calls {
